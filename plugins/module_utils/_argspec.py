@@ -1,0 +1,26 @@
+# Copyright (c) 2026 The pgfleet.cluster developers
+# MIT License (see LICENSE or https://opensource.org/license/mit)
+"""Options that modules share. Names are those of community.postgresql."""
+
+from __future__ import annotations
+
+from typing import Any
+
+SSL_MODES = ("allow", "disable", "prefer", "require", "verify-ca", "verify-full")
+
+
+def connection_spec(**more: Any) -> dict[str, Any]:
+    """The argument spec of a module that connects to a server, with its own options added."""
+    spec: dict[str, Any] = {
+        "login_host": {"type": "str", "default": "", "aliases": ["host"]},
+        "login_port": {"type": "int", "default": 5432, "aliases": ["port"]},
+        "login_unix_socket": {"type": "str", "default": "", "aliases": ["unix_socket"]},
+        "login_user": {"type": "str", "default": "postgres", "aliases": ["login"]},
+        "login_password": {"type": "str", "default": "", "no_log": True},
+        "login_db": {"type": "str", "default": "postgres"},
+        "ssl_mode": {"type": "str", "default": "prefer", "choices": list(SSL_MODES)},
+        "ca_cert": {"type": "path", "aliases": ["ssl_rootcert"]},
+        "connect_timeout": {"type": "int", "default": 10},
+    }
+    spec.update(more)
+    return spec

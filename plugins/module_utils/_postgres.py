@@ -1,0 +1,176 @@
+# Copyright (c) 2026 The pgfleet.cluster developers
+# MIT License (see LICENSE or https://opensource.org/license/mit)
+"""Connections to servers: open, read, run, and say what went wrong in one vocabulary."""
+
+from __future__ import annotations
+
+import re
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ._errors import ConnectFailed, MissingFeature, PgFleetError, QueryFailed
+
+try:
+    import psycopg2
+    import psycopg2.extras
+    from psycopg2 import sql
+except ImportError:
+    PSYCOPG2_ERROR: str | None = traceback.format_exc()
+else:
+    PSYCOPG2_ERROR = None
+
+#: Words of a refused login, its code and its remedy. English only: an unknown text stays ``login_refused``.
+REFUSALS = (
+    (r"no pg_hba\.conf entry", "no_hba_entry", "Add a rule for this user, database and address to pg_hba.conf and reload."),
+    (r"pg_hba\.conf rejects", "no_hba_entry", "A 'reject' rule of pg_hba.conf matches; put a rule that allows it before that one and reload."),
+    (r"password authentication failed", "wrong_password", "Give the password the server knows, or set it with ALTER ROLE."),
+    (r"no password supplied|empty password", "wrong_password", "Give the password; the server asks for one."),
+    (r"permission denied to start WAL sender|must be superuser or replication role", "not_replication_role", "Give the role the REPLICATION attribute."),
+    (r"Peer authentication failed|Ident authentication failed", "wrong_operating_system_user", "Run the task as the operating-system user of that name (become_user)."),
+    (r'role ".*" does not exist', "role_missing", "Create the role, or give the name of one that exists."),
+    (r'database ".*" does not exist', "database_missing", "Give the name of a database that exists."),
+    (r"max_wal_senders", "no_free_wal_sender", "Raise max_wal_senders (needs a restart) or stop a WAL sender that is not needed."),
+    (r"too many clients|remaining connection slots", "too_many_connections", "Raise max_connections or close connections."),
+    (r"starting up|not yet accepting|shutting down|in recovery mode", "not_accepting_connections", "Wait until the server has started, then try again."),
+    (r"server does not support SSL|SSL error|certificate", "tls_failed", "Check ssl_mode, ca_cert and the server's certificate."),
+    (r"Connection refused|No such file or directory|could not translate|timeout expired|timed out|No route to host|Network is unreachable|Permission denied",
+     "unreachable", "Check that the server runs and that address and port are right and not blocked."),
+)
+
+
+def require_psycopg2(module: AnsibleModule) -> None:
+    """Fail with Ansible's usual sentence when psycopg2 is not there."""
+    if PSYCOPG2_ERROR:
+        module.fail_json(msg=missing_required_lib("psycopg2"), exception=PSYCOPG2_ERROR)
+
+
+def address_of(params: dict[str, Any]) -> str:
+    """How messages name the server that these connection options lead to."""
+    host = params["login_host"] or params["login_unix_socket"] or "the default socket"
+    return f"{host}:{params['login_port']}"
+
+
+def explain_refusal(text: str) -> tuple[str, str]:
+    """Code and remedy for the words in which a login was refused."""
+    for pattern, code, remedy in REFUSALS:
+        if re.search(pattern, text):
+            return code, remedy
+    return "login_refused", "The server's own words say why; see also its log."
+
+
+class Server:
+    """One open session."""
+
+    def __init__(self, connection: Any, address: str) -> None:
+        self.connection = connection
+        self.address = address
+        self.version: int = connection.server_version
+
+    def __str__(self) -> str:
+        return f"the server at {self.address}"
+
+    @property
+    def major(self) -> int:
+        return self.version // 10000
+
+    def rows(self, statement: Any, args: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """All rows of a statement; no rows for a statement that returns none."""
+        try:
+            with self.connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as cursor:
+                cursor.execute(statement, tuple(args) or None)
+                return [dict(row) for row in cursor.fetchall()] if cursor.description else []
+        except psycopg2.Error as error:
+            raise QueryFailed(
+                f"{self} refused a statement: {_words(error)}", sqlstate=error.pgcode, address=self.address
+            ) from error
+
+    def row(self, statement: Any, args: Sequence[Any] = ()) -> dict[str, Any]:
+        """The first row of a statement that always has one."""
+        return self.rows(statement, args)[0]
+
+    def require(self, feature: str, major: int) -> None:
+        """Raise unless the server is at least of this major version."""
+        if self.major < major:
+            raise MissingFeature(
+                f"{feature} needs PostgreSQL {major} or newer, but {self} runs {version_text(self.version)}.",
+                "Leave the option out, or upgrade the server.",
+                needed=major,
+                found=version_text(self.version),
+            )
+
+
+def version_text(version: int) -> str:
+    """``150018`` as people write it: ``15.18``."""
+    return f"{version // 10000}.{version % 10000}"
+
+
+def _words(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _connect_kwargs(params: dict[str, Any], database: str | None) -> dict[str, Any]:
+    wanted = {
+        "host": params["login_host"] or params["login_unix_socket"],
+        "port": params["login_port"],
+        "user": params["login_user"],
+        "password": params["login_password"],
+        "dbname": database or params["login_db"],
+        "sslmode": params["ssl_mode"],
+        "sslrootcert": params["ca_cert"],
+        "passfile": params.get("passfile"),
+        "connect_timeout": params["connect_timeout"],
+        "application_name": "pgfleet",
+    }
+    return {name: value for name, value in wanted.items() if value}
+
+
+@contextmanager
+def connect(params: dict[str, Any], database: str | None = None, replication: bool = False) -> Iterator[Server]:
+    """A session in autocommit mode, closed at the end; a replication session when asked.
+
+    Raises ConnectFailed with a code that names the cause (see REFUSALS).
+    """
+    kwargs = _connect_kwargs(params, database)
+    if replication:
+        kwargs["connection_factory"] = psycopg2.extras.PhysicalReplicationConnection
+        kwargs.pop("dbname")
+    try:
+        connection = psycopg2.connect(**kwargs)
+    except psycopg2.Error as error:
+        raise refused(params, _words(error), replication) from error
+    try:
+        connection.autocommit = True
+        yield Server(connection, address_of(params))
+    finally:
+        connection.close()
+
+
+def refused(params: dict[str, Any], words: str, replication: bool = False) -> ConnectFailed:
+    """The error for a login that the server, or the way to it, refused in these words."""
+    code, remedy = explain_refusal(words)
+    purpose = " for replication" if replication else ""
+    return ConnectFailed(
+        f"{address_of(params)} refused the login of '{params['login_user']}'{purpose}: {words}",
+        remedy,
+        code,
+        address=address_of(params),
+        server_words=words,
+    )
+
+
+__all__ = [
+    "ConnectFailed",
+    "PgFleetError",
+    "Server",
+    "address_of",
+    "connect",
+    "explain_refusal",
+    "refused",
+    "require_psycopg2",
+    "sql",
+    "version_text",
+]

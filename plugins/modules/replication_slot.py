@@ -1,0 +1,289 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The pgfleet.cluster developers
+# MIT License (see LICENSE or https://opensource.org/license/mit)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: replication_slot
+short_description: Manage the replication slots of a PostgreSQL server
+version_added: 1.0.0
+description:
+  - Brings the replication slots of one server to the wanted state, all of them in one call and over one connection
+    (logical slots need one more connection to their database).
+  - A slot whose WAL is gone (C(wal_status) is V(lost), or the slot was invalidated) never counts as present.
+  - Temporary slots belong to their sessions and are never touched.
+  - Source is the PostgreSQL manual, sections Replication Slots, Replication Management Functions and pg_replication_slots.
+options:
+  name:
+    description: Name of the one slot to manage. The options beside it (O(slot_type), O(state) and so on) are those of O(slots).
+    type: str
+    aliases: [slot_name]
+  slots:
+    description: The slots to manage. An empty list together with O(exclusive=true) drops every physical slot.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: Name of the slot, 1 to 63 lower-case letters, digits and underscores.
+        type: str
+        required: true
+      state:
+        description: Whether the slot is there.
+        type: str
+        default: present
+        choices: [present, absent]
+      slot_type:
+        description: Physical slots serve standbys, logical ones subscribers.
+        type: str
+        default: physical
+        choices: [physical, logical]
+      plugin:
+        description: Output plugin of a logical slot, for example V(pgoutput).
+        type: str
+        aliases: [output_plugin]
+      database:
+        description: Database of a logical slot.
+        type: str
+      two_phase:
+        description: Whether a logical slot decodes prepared transactions.
+        type: bool
+        default: false
+      failover:
+        description: Whether a logical slot is synchronized to standbys. Needs PostgreSQL 17.
+        type: bool
+        default: false
+      reserve_wal:
+        description:
+          - Whether a physical slot keeps WAL from its creation on, not only from its first use.
+          - A slot that is there, inactive and reserves nothing is created anew, which loses nothing.
+        type: bool
+        default: true
+        aliases: [immediately_reserve]
+  state:
+    description: As in O(slots), for O(name).
+    type: str
+    default: present
+    choices: [present, absent]
+  slot_type:
+    description: As in O(slots), for O(name).
+    type: str
+    default: physical
+    choices: [physical, logical]
+  plugin:
+    description: As in O(slots), for O(name).
+    type: str
+    aliases: [output_plugin]
+  database:
+    description: As in O(slots), for O(name).
+    type: str
+  two_phase:
+    description: As in O(slots), for O(name).
+    type: bool
+    default: false
+  failover:
+    description: As in O(slots), for O(name).
+    type: bool
+    default: false
+  reserve_wal:
+    description: As in O(slots), for O(name).
+    type: bool
+    default: true
+    aliases: [immediately_reserve]
+  exclusive:
+    description:
+      - Drop physical slots that are not listed, so that a node that was removed leaves no slot behind that fills the disk.
+      - Never drops logical slots. Active ones are spared, with a warning, unless O(on_active) allows more.
+    type: bool
+    default: false
+  on_active:
+    description:
+      - What to do with a slot that is to be dropped while a consumer uses it.
+      - V(fail) refuses. V(wait) waits until it is free. V(terminate) ends the WAL sender that uses it.
+    type: str
+    default: fail
+    choices: [fail, wait, terminate]
+  on_lost:
+    description: What to do with a wanted slot that is lost. V(recreate) makes a new one of that name; its standby must then be built anew.
+    type: str
+    default: fail
+    choices: [fail, recreate]
+  timeout:
+    description: Seconds to wait or to keep terminating, for each slot.
+    type: float
+    default: 30
+extends_documentation_fragment:
+  - pgfleet.cluster.connection
+  - pgfleet.cluster.attributes
+seealso:
+  - module: pgfleet.cluster.replication_status
+  - module: community.postgresql.postgresql_slot
+  - name: Replication slots in the PostgreSQL manual
+    description: What slots are for and how they keep WAL.
+    link: https://www.postgresql.org/docs/current/warm-standby.html#STREAMING-REPLICATION-SLOTS
+author: The pgfleet.cluster developers (@pgfleet)
+"""
+
+EXAMPLES = r"""
+- name: Create the slot of one standby
+  pgfleet.cluster.replication_slot:
+    name: node1_slot
+  become: true
+  become_user: postgres
+
+- name: Drop a slot, ending the standby's connection if there is one
+  pgfleet.cluster.replication_slot:
+    name: node1_slot
+    state: absent
+    on_active: terminate
+  become: true
+  become_user: postgres
+
+- name: Exactly one slot for each standby, and none that fills the disk for a node that has gone
+  pgfleet.cluster.replication_slot:
+    slots:
+      - name: node1_slot
+      - name: node2_slot
+      - name: node3_slot
+    exclusive: true
+  become: true
+  become_user: postgres
+
+- name: A logical slot that survives a failover
+  pgfleet.cluster.replication_slot:
+    name: reports
+    slot_type: logical
+    plugin: pgoutput
+    database: pagila
+    failover: true
+  become: true
+  become_user: postgres
+"""
+
+RETURN = r"""
+slots:
+  description: The slots that were asked for, and those that O(exclusive) dropped or spared.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name: {description: Name of the slot., type: str, returned: always, sample: node1_slot}
+    action:
+      description: What was done to it, or would be. One of V(none), V(created), V(recreated), V(dropped) and V(spared).
+      type: str
+      returned: always
+      sample: created
+    slot_type: {description: Physical or logical., type: str, returned: always, sample: physical}
+    plugin: {description: Output plugin of a logical slot., type: str, returned: always, sample: null}
+    database: {description: Database of a logical slot., type: str, returned: always, sample: null}
+    temporary: {description: Whether the slot ends with its session., type: bool, returned: always, sample: false}
+    active: {description: Whether a consumer uses it., type: bool, returned: always, sample: true}
+    active_pid: {description: Process of the WAL sender that uses it., type: int, returned: always, sample: 20317}
+    restart_lsn: {description: Oldest WAL that it keeps., type: str, returned: always, sample: 0/3000148}
+    confirmed_flush_lsn: {description: How far a logical consumer has confirmed., type: str, returned: always, sample: null}
+    wal_status: {description: 'V(reserved), V(extended), V(unreserved) or V(lost).', type: str, returned: always, sample: reserved}
+    safe_wal_size: {description: Bytes that can be written before it may be lost., type: int, returned: always, sample: 1083179008}
+    retained_bytes: {description: Bytes of WAL that it keeps., type: int, returned: always, sample: 0}
+    two_phase: {description: Whether a logical slot decodes prepared transactions., type: bool, returned: always, sample: false}
+    failover: {description: Whether it is synchronized to standbys (PostgreSQL 17)., type: bool, returned: always, sample: null}
+    synced: {description: Whether it was synchronized from a primary (PostgreSQL 17)., type: bool, returned: always, sample: null}
+    inactive_since: {description: Since when nobody uses it (PostgreSQL 17)., type: str, returned: always, sample: null}
+    invalidation_reason: {description: Why it was invalidated (PostgreSQL 17)., type: str, returned: always, sample: null}
+    lost: {description: Whether the WAL its consumer needs is gone., type: bool, returned: always, sample: false}
+"""
+
+from typing import Any, NoReturn
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import connection_spec
+from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import connect, require_psycopg2
+from ansible_collections.pgfleet.cluster.plugins.module_utils._slot import Policy, Slot, SlotPlan, WantedSlot, plan_slots
+from ansible_collections.pgfleet.cluster.plugins.module_utils._slot_server import (
+    apply_slots,
+    read_limits,
+    read_slots,
+    require_features,
+)
+
+SLOT_SPEC: dict[str, Any] = {
+    "state": {"type": "str", "default": "present", "choices": ["present", "absent"]},
+    "slot_type": {"type": "str", "default": "physical", "choices": ["physical", "logical"]},
+    "plugin": {"type": "str", "aliases": ["output_plugin"]},
+    "database": {"type": "str"},
+    "two_phase": {"type": "bool", "default": False},
+    "failover": {"type": "bool", "default": False},
+    "reserve_wal": {"type": "bool", "default": True, "aliases": ["immediately_reserve"]},
+}
+
+
+def wanted_slots(params: dict[str, Any]) -> tuple[WantedSlot, ...]:
+    """The options as values; raises InvalidInput."""
+    listed = params["slots"] if params["slots"] is not None else [params]
+    fields = ("slot_type", "plugin", "database", "two_phase", "failover", "reserve_wal")
+    return tuple(
+        WantedSlot(item["name"], item["state"] == "present", **{field: item[field] for field in fields})
+        for item in listed
+    )
+
+
+def as_result(plan: SlotPlan, wanted: tuple[WantedSlot, ...], now: tuple[Slot, ...]) -> dict[str, Any]:
+    """What the module returns; ``now`` are the slots as they are, or would be."""
+    known = {slot.name: slot for slot in plan.before + now}
+    names = dict.fromkeys([want.name for want in wanted] + [step.name for step in plan.steps])
+    slots = [{**known[name].as_result(), "action": plan.action_of(name)} for name in names if name in known]
+    slots += [{**slot.as_result(), "action": "spared"} for slot in plan.spared]
+    return {
+        "changed": plan.changed,
+        "slots": slots,
+        "diff": {"before": _shown(plan.before), "after": _shown(plan.after)},
+    }
+
+
+def _shown(slots: tuple[Slot, ...]) -> dict[str, Any]:
+    fields = ("slot_type", "plugin", "database", "two_phase", "failover", "wal_status")
+    return {slot.name: {field: getattr(slot, field) for field in fields} for slot in slots}
+
+
+def run(module: AnsibleModule) -> dict[str, Any]:
+    wanted = wanted_slots(module.params)
+    policy = Policy(module.params["exclusive"], module.params["on_active"], module.params["on_lost"])
+    with connect(module.params) as server:
+        require_features(server, wanted)
+        plan = plan_slots(read_slots(server), wanted, policy, read_limits(server))
+        if not module.check_mode:
+            apply_slots(server, plan, module.params)
+        now = plan.after if module.check_mode else read_slots(server)
+    for slot in plan.spared:
+        module.warn(f"Slot '{slot.name}' is not listed but active (process {slot.active_pid}); it was spared.")
+    return as_result(plan, wanted, now)
+
+
+def main() -> NoReturn:
+    module = AnsibleModule(
+        argument_spec=connection_spec(
+            name={"type": "str", "aliases": ["slot_name"]},
+            slots={
+                "type": "list",
+                "elements": "dict",
+                "options": {"name": {"type": "str", "required": True}, **SLOT_SPEC},
+            },
+            exclusive={"type": "bool", "default": False},
+            on_active={"type": "str", "default": "fail", "choices": ["fail", "wait", "terminate"]},
+            on_lost={"type": "str", "default": "fail", "choices": ["fail", "recreate"]},
+            timeout={"type": "float", "default": 30},
+            **SLOT_SPEC,
+        ),
+        required_one_of=[("name", "slots")],
+        mutually_exclusive=[("name", "slots")],
+        supports_check_mode=True,
+    )
+    require_psycopg2(module)
+    try:
+        module.exit_json(**run(module))
+    except PgFleetError as error:
+        module.fail_json(**error.as_result())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+# Copyright (c) 2026 The pgfleet.cluster developers
+# MIT License (see LICENSE or https://opensource.org/license/mit)
+"""Decisions over several nodes at once, which no module on one node can take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
+from ansible_collections.pgfleet.cluster.plugins.module_utils._preflight import preflight_problems
+from ansible_collections.pgfleet.cluster.plugins.module_utils._report import cluster_document, cluster_table
+from ansible_collections.pgfleet.cluster.plugins.module_utils._restart import restart_order
+from ansible_collections.pgfleet.cluster.plugins.module_utils._topology import Node, derive_topology
+
+
+def speaking(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The collection's own errors become a filter's error with the same words."""
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except PgFleetError as error:
+            raise AnsibleFilterError(str(error)) from error
+
+    return call
+
+
+def status_results(names: Iterable[str], hostvars: Mapping[str, Any]) -> dict[str, Any]:
+    """What each node answered: the result of replication_status, {} where there is no server, None for silence."""
+    answers: dict[str, Any] = {}
+    for name in names:
+        facts = hostvars[name]
+        asked = facts.get("pg_server_node") is not None
+        status = facts.get("pg_server_status") or {}
+        answers[name] = (status if "status" in status else {}) if asked else None
+    return answers
+
+
+@speaking
+def live_topology(names: Iterable[str], hostvars: Mapping[str, Any], first_primaries: Iterable[str]) -> dict[str, Any]:
+    results = status_results(names, hostvars)
+    nodes = [Node.from_status(name, result) for name, result in results.items()]
+    return derive_topology(nodes, list(first_primaries)).as_result()
+
+
+@speaking
+def report(
+    names: Iterable[str], hostvars: Mapping[str, Any], first_primaries: Iterable[str], pagila: str | None = None
+) -> dict[str, Any]:
+    document = cluster_document(status_results(names, hostvars), list(first_primaries), pagila)
+    return {**document, "table": cluster_table(document)}
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {
+            "live_topology": live_topology,
+            "preflight_problems": speaking(preflight_problems),
+            "report": report,
+            "restart_order": speaking(restart_order),
+        }

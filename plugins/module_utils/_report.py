@@ -1,0 +1,126 @@
+# Copyright (c) 2026 The pgfleet.cluster developers
+# MIT License (see LICENSE or https://opensource.org/license/mit)
+"""The state of a whole cluster: one document for programs, one table for people. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ._errors import PgFleetError
+from ._topology import PRIMARY, STANDBY, Node, derive_topology
+
+Results = Mapping[str, "Mapping[str, Any] | None"]
+
+_COLUMNS = (
+    ("node", "name"),
+    ("role", "role"),
+    ("address", "address"),
+    ("state", "state"),
+    ("slot", "slot"),
+    ("lag", "lag_bytes"),
+    ("lag time", "lag_seconds"),
+    ("timeline", "timeline"),
+)
+
+
+def cluster_document(results: Results, first_primaries: Sequence[str], pagila: str | None = None) -> dict[str, Any]:
+    """The nodes in the order given, and every problem in a plain sentence.
+
+    ``results`` are those of replication_status by node; None for a node that gave no answer. Never raises for a
+    broken cluster: saying so is the point.
+    """
+    statuses = {name: (result or {}).get("status") for name, result in results.items()}
+    leaders = [status for status in statuses.values() if status and status["role"] == PRIMARY and status["running"]]
+    seen = {standby["name"]: standby for leader in leaders for standby in leader["standbys"]}
+    nodes = [
+        _node(name, results[name], statuses[name], seen.get(name), leaders[0] if leaders else None) for name in results
+    ]
+    return {"nodes": nodes, "problems": _problems(results, nodes, first_primaries), "pagila": pagila}
+
+
+def _node(
+    name: str,
+    result: Mapping[str, Any] | None,
+    status: Mapping[str, Any] | None,
+    seen: Mapping[str, Any] | None,
+    leader: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    upstream = (status or {}).get("upstream") or {}
+    return {
+        "name": name,
+        "role": "unknown" if result is None else (status or {"role": "absent"})["role"],
+        "address": (status or {}).get("address"),
+        "state": _state(result, status, seen),
+        "slot": (seen or {}).get("slot") or upstream.get("slot"),
+        "lag_bytes": seen["lag_bytes"] if seen else None,
+        "lag_seconds": seen["lag_seconds"] if seen else None,
+        "timeline": (status or {}).get("timeline"),
+        "slot_lost": _slot_lost(upstream.get("slot"), leader),
+    }
+
+
+def _slot_lost(name: str | None, leader: Mapping[str, Any] | None) -> bool:
+    return any(slot["name"] == name and slot["lost"] for slot in (leader or {"slots": []})["slots"])
+
+
+def _state(
+    result: Mapping[str, Any] | None, status: Mapping[str, Any] | None, seen: Mapping[str, Any] | None
+) -> str:
+    if result is None:
+        return "no answer"
+    if status is None or status["role"] == "absent":
+        return "absent"
+    if not status["running"]:
+        return "stopped"
+    if status["role"] == PRIMARY:
+        return "running"
+    return str(seen["state"]) if seen else "not streaming"
+
+
+def _problems(results: Results, nodes: Sequence[Mapping[str, Any]], first_primaries: Sequence[str]) -> list[str]:
+    problems = []
+    try:
+        derive_topology([Node.from_status(name, result) for name, result in results.items()], first_primaries)
+    except PgFleetError as error:
+        problems.append(str(error))
+    for node in nodes:
+        if node["state"] in ("no answer", "absent", "stopped"):
+            problems.append(f"{node['name']}: {node['state']}.")
+        elif node["role"] == STANDBY and node["state"] != "streaming":
+            problems.append(f"{node['name']} is not streaming from the primary (state: {node['state']}).")
+        if node["slot_lost"]:
+            problems.append(f"{node['name']}: its slot '{node['slot']}' is lost; it must be built anew.")
+    return problems
+
+
+def cluster_table(document: Mapping[str, Any]) -> str:
+    """The document as people read it."""
+    rows = [[title for title, _key in _COLUMNS]]
+    rows += [[_cell(key, node[key]) for _title, key in _COLUMNS] for node in document["nodes"]]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    if document["pagila"]:
+        lines += ["", f"Pagila: {document['pagila']}"]
+    problems = [f"! {problem}" for problem in document["problems"]]
+    return "\n".join(lines + ["", *(problems or ["All is well."])])
+
+
+def _cell(key: str, value: Any) -> str:
+    if value is None:
+        return "-"
+    if key == "lag_bytes":
+        return _bytes(int(value))
+    if key == "lag_seconds":
+        return f"{float(value):.3f} s"
+    return str(value)
+
+
+def _bytes(count: int) -> str:
+    size = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} TB"

@@ -1,0 +1,34 @@
+# Copyright (c) 2026 The pgfleet.cluster developers
+# MIT License (see LICENSE or https://opensource.org/license/mit)
+"""In which order servers restart for changed settings. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+#: A standby must allow at least as much of these as its primary (manual: Hot Standby, Administrator's Overview).
+PRIMARY_BOUND = frozenset(
+    ("max_connections", "max_locks_per_transaction", "max_prepared_transactions", "max_wal_senders", "max_worker_processes")
+)
+
+
+def restart_order(pending: Mapping[str, Sequence[Mapping[str, Any]]], primary: str) -> list[str]:
+    """Nodes that must restart, first to last.
+
+    ``pending`` has each node's settings that wait for a restart, as replication_status gives them: ``name``,
+    ``setting`` (now) and ``wanted``. Standbys come first, so that they allow more before the primary does; the
+    primary comes first when one of its values sinks, so that no standby ever allows less than the primary.
+    """
+    waiting = [name for name, settings in pending.items() if settings]
+    standbys = [name for name in waiting if name != primary]
+    if primary not in waiting:
+        return standbys
+    sinks = any(_sinks(setting) for setting in pending[primary])
+    return [primary, *standbys] if sinks else [*standbys, primary]
+
+
+def _sinks(setting: Mapping[str, Any]) -> bool:
+    if setting["name"] not in PRIMARY_BOUND or setting.get("wanted") is None:
+        return False
+    return int(setting["wanted"]) < int(setting["setting"])

@@ -1,0 +1,280 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The pgfleet.cluster developers
+# MIT License (see LICENSE or https://opensource.org/license/mit)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: node_info
+short_description: What a machine has and lacks for a PostgreSQL cluster
+version_added: 1.0.0
+description:
+  - Answers in one call what a role must know before it changes anything on a machine that may still be empty. It says which system
+    this is, which packages and locales are missing, whether the port is free, how large the file system is, and where things lie.
+  - Needs neither PostgreSQL nor psycopg2 on the machine.
+  - Knows the layout of postgresql-common (Debian, Ubuntu).
+options:
+  version:
+    description: Major version of PostgreSQL, or V(distribution) for the one that the system ships.
+    type: str
+    default: distribution
+  cluster:
+    description: Name of the cluster as in C(pg_lsclusters).
+    type: str
+    default: main
+  data_directory:
+    description: Data directory; C(%v) stands for the version and C(%c) for the cluster, as in postgresql-common.
+    type: str
+    default: /var/lib/postgresql/%v/%c
+  packages:
+    description: Packages that are needed; C(%v) stands for the version.
+    type: list
+    elements: str
+    default: []
+  locales:
+    description: Locales that are needed.
+    type: list
+    elements: str
+    default: []
+  port:
+    description: Port that the server is to listen on.
+    type: int
+    default: 5432
+  releases:
+    description: Supported systems, as C(ID-VERSION_ID) of os-release, and the PostgreSQL version that each ships.
+    type: dict
+    required: true
+extends_documentation_fragment:
+  - pgfleet.cluster.attributes.read_only
+author: The pgfleet.cluster developers (@pgfleet)
+"""
+
+EXAMPLES = r"""
+- name: Look at the machine
+  pgfleet.cluster.node_info:
+    cluster: main
+    packages: [postgresql-%v, python3-psycopg2]
+    locales: [en_US.UTF-8]
+    releases: {debian-12: 15, debian-13: 17}
+  register: node
+
+- name: Refuse a port that belongs to somebody else
+  ansible.builtin.assert:
+    that: not node.port.busy or node.port.ours
+"""
+
+RETURN = r"""
+os:
+  description: The system, out of os-release.
+  returned: success
+  type: dict
+  sample: {id: debian, version_id: "12", codename: bookworm, name: Debian GNU/Linux 12 (bookworm)}
+version:
+  description: Major version of PostgreSQL that this node gets.
+  returned: success
+  type: int
+  sample: 15
+service_manager:
+  description: V(systemd) where systemd runs the machine, otherwise V(none).
+  returned: success
+  type: str
+  sample: none
+missing_packages:
+  description: Packages that are needed and not installed.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+missing_locales:
+  description: Locales that are needed and not there.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+bin_dir:
+  description: Directory of the server's programs.
+  returned: success
+  type: str
+  sample: /usr/lib/postgresql/15/bin
+data_directory:
+  description: Data directory with version and cluster put in.
+  returned: success
+  type: str
+  sample: /var/lib/postgresql/15/main
+config_directory:
+  description: Directory of the cluster's configuration.
+  returned: success
+  type: str
+  sample: /etc/postgresql/15/main
+log_file:
+  description: The server's log.
+  returned: success
+  type: str
+  sample: /var/log/postgresql/postgresql-15-main.log
+configured:
+  description: Whether the configuration directory holds a postgresql.conf.
+  returned: success
+  type: bool
+  sample: true
+ours:
+  description: Whether that configuration was made by this collection.
+  returned: success
+  type: bool
+  sample: true
+running_pid:
+  description: Process of the server that runs on the data directory, when one does.
+  returned: success
+  type: int
+  sample: 4711
+port:
+  description: Whether something listens on the port, and whether that is the server of this data directory.
+  returned: success
+  type: dict
+  sample: {number: 5432, busy: true, ours: true}
+filesystem:
+  description: The file system of the data directory.
+  returned: success
+  type: dict
+  sample: {path: /var/lib/postgresql, total_bytes: 270553174016, free_bytes: 85899345920}
+repository_script:
+  description: Program of postgresql-common that sets up the PostgreSQL project's package repository, when it is there.
+  returned: success
+  type: str
+  sample: ""
+replaced:
+  description: Data directories of this cluster that were set aside.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+"""
+
+import glob
+import os
+import shutil
+import socket
+import subprocess
+from typing import Any, NoReturn
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
+from ansible_collections.pgfleet.cluster.plugins.module_utils._node import (
+    choose_version,
+    expand,
+    installed_packages,
+    missing,
+    normal_locale,
+    parse_os_release,
+)
+
+OWNED_SETTINGS = "conf.d/pgfleet.conf"
+
+
+def read_text(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+def output_of(*command: str) -> list[str]:
+    """Lines that a program prints; none where the program is not there."""
+    if not shutil.which(command[0]):
+        return []
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
+    return done.stdout.splitlines()
+
+
+def missing_packages(wanted: list[str]) -> list[str]:
+    return missing(wanted, installed_packages(output_of("dpkg-query", "-W", "-f", "${db:Status-Abbrev}${Package}\n")))
+
+
+def missing_locales(wanted: list[str]) -> list[str]:
+    have = {normal_locale(name) for name in output_of("locale", "-a")}
+    return [name for name in wanted if normal_locale(name) not in have]
+
+
+def server_of(data_directory: str) -> tuple[int | None, int | None]:
+    """Process and port of the server that runs on a data directory (manual: postmaster.pid)."""
+    lines = read_text(f"{data_directory}/postmaster.pid").splitlines()
+    if len(lines) < 4 or not lines[0].isdigit() or "postgres" not in read_text(f"/proc/{lines[0]}/comm"):
+        return None, None
+    return int(lines[0]), int(lines[3])
+
+
+def port_state(number: int, own_port: int | None) -> dict[str, Any]:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("", number))
+            busy = False
+        except OSError:
+            busy = True
+    return {"number": number, "busy": busy, "ours": busy and own_port == number}
+
+
+def filesystem_of(path: str) -> dict[str, Any]:
+    """Size and free bytes of the file system that holds, or would hold, a path."""
+    while not os.path.isdir(path):
+        path = os.path.dirname(path)
+    usage = os.statvfs(path)
+    return {
+        "path": path,
+        "total_bytes": usage.f_frsize * usage.f_blocks,
+        "free_bytes": usage.f_frsize * usage.f_bavail,
+    }
+
+
+def run(params: dict[str, Any]) -> dict[str, Any]:
+    release = parse_os_release(read_text("/etc/os-release"))
+    version = choose_version(params["version"], release, params["releases"])
+    data = expand(params["data_directory"], version, params["cluster"])
+    config = f"/etc/postgresql/{version}/{params['cluster']}"
+    pid, own_port = server_of(data)
+    return {
+        "os": {
+            "id": release.get("ID"),
+            "version_id": release.get("VERSION_ID"),
+            "codename": release.get("VERSION_CODENAME"),
+            "name": release.get("PRETTY_NAME"),
+        },
+        "version": version,
+        "service_manager": "systemd" if os.path.isdir("/run/systemd/system") else "none",
+        "missing_packages": missing_packages([expand(name, version, "") for name in params["packages"]]),
+        "missing_locales": missing_locales(params["locales"]),
+        "bin_dir": f"/usr/lib/postgresql/{version}/bin",
+        "data_directory": data,
+        "config_directory": config,
+        "log_file": f"/var/log/postgresql/postgresql-{version}-{params['cluster']}.log",
+        "configured": os.path.exists(f"{config}/postgresql.conf"),
+        "ours": os.path.exists(f"{config}/{OWNED_SETTINGS}"),
+        "running_pid": pid,
+        "port": port_state(params["port"], own_port),
+        "filesystem": filesystem_of(data),
+        "repository_script": next(iter(sorted(glob.glob("/usr/share/postgresql-common/pgdg/*.sh"))), ""),
+        "replaced": sorted(glob.glob(f"{data}.replaced-*")),
+    }
+
+
+def main() -> NoReturn:
+    module = AnsibleModule(
+        argument_spec={
+            "version": {"type": "str", "default": "distribution"},
+            "cluster": {"type": "str", "default": "main"},
+            "data_directory": {"type": "str", "default": "/var/lib/postgresql/%v/%c"},
+            "packages": {"type": "list", "elements": "str", "default": []},
+            "locales": {"type": "list", "elements": "str", "default": []},
+            "port": {"type": "int", "default": 5432},
+            "releases": {"type": "dict", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        module.exit_json(changed=False, **run(module.params))
+    except PgFleetError as error:
+        module.fail_json(**error.as_result())
+
+
+if __name__ == "__main__":
+    main()

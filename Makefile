@@ -1,0 +1,71 @@
+# Every target works as root and as a user with sudo, from any path, and installs what it needs first.
+# Words for ansible-playbook go into ANSIBLE_ARGS: make cluster ANSIBLE_ARGS='-e pagila_load_scale=10 --diff'
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup runtime cluster status verify destroy test bench format clean \
+	test-unit test-integration test-molecule lint sanity docs types galaxy
+
+CHECK = @.venv/bin/python tools/check.py
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
+
+setup: ## Install what plays, tests and tools need (.venv, .cache, apt)
+	@tools/setup.sh tests
+
+runtime:
+	@tools/setup.sh runtime
+
+cluster: runtime ## Make the local cluster: one primary, three standbys, Pagila
+	@tools/play.sh site.yml $(ANSIBLE_ARGS)
+
+status: runtime ## Show the cluster as a table; OUTPUT=json prints one JSON document
+ifeq ($(OUTPUT),json)
+	@tools/play.sh --document playbooks/status.yml -e output=json $(ANSIBLE_ARGS)
+else
+	@tools/play.sh playbooks/status.yml $(ANSIBLE_ARGS)
+endif
+
+verify: runtime ## Prove it: reads everywhere, no writes on standbys, rows arrive
+	@tools/play.sh playbooks/verify.yml $(ANSIBLE_ARGS)
+
+destroy: runtime ## Remove what this cluster owns (CONFIRM=yes)
+	@tools/play.sh playbooks/destroy.yml -e confirm=$(or $(CONFIRM),no) $(ANSIBLE_ARGS)
+
+test: setup ## Run every test and check; ends with a table
+	$(CHECK)
+
+test-unit: setup ## Pure code, in tables (PYTEST_ARGS='-k slot')
+	$(CHECK) unit
+
+test-integration: setup ## Modules and roles against real servers
+	$(CHECK) integration
+
+test-molecule: setup ## The whole local cluster: check, converge, again, verify, destroy
+	$(CHECK) molecule
+
+lint: setup ## ansible-lint, ruff, yamllint, changelog
+	$(CHECK) lint style changelog
+
+sanity: setup ## ansible-test sanity
+	$(CHECK) sanity
+
+docs: setup ## antsibull-docs
+	$(CHECK) docs
+
+types: setup ## mypy
+	$(CHECK) types
+
+galaxy: setup ## Build the collection, install it elsewhere, run it from there
+	$(CHECK) galaxy
+
+format: setup ## Let ruff format and repair the Python files
+	@.venv/bin/ruff check --fix --quiet .
+	@.venv/bin/ruff format .
+
+bench: setup ## Measure against a bare shell script; writes build/bench.json
+	@.venv/bin/python tests/bench/bench.py $(BENCH_ARGS)
+
+clean: ## Remove .venv, .cache, build and the caches of tools
+	@rm -rf .venv .cache build .ansible .mypy_cache .pytest_cache .ruff_cache tests/output

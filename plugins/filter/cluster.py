@@ -56,11 +56,21 @@ def report(
     return {**document, "table": cluster_table(document)}
 
 
+def servers_to_restart(names: Iterable[str], hostvars: Mapping[str, Any], primary: str) -> list[str]:
+    results = status_results(names, hostvars)
+    pending = {
+        name: result["status"]["settings"]["pending_restart"]
+        for name, result in results.items()
+        if result and result["status"]["reachable"]
+    }
+    return restart_order(pending, primary)
+
+
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
             "live_topology": live_topology,
             "preflight_problems": speaking(preflight_problems),
             "report": report,
-            "restart_order": speaking(restart_order),
+            "restart_order": servers_to_restart,
         }

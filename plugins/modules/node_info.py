@@ -126,10 +126,12 @@ running_pid:
   type: int
   sample: 4711
 port:
-  description: Whether something listens on the port, and whether that is the server of this data directory.
+  description:
+    - Whether something listens on the port, and whether that is the server of this data directory.
+    - C(own) is the port that this server listens on now, null when it does not run.
   returned: success
   type: dict
-  sample: {number: 5432, busy: true, ours: true}
+  sample: {number: 5432, busy: true, ours: true, own: 5432}
 filesystem:
   description: The file system of the data directory.
   returned: success
@@ -211,7 +213,7 @@ def port_state(number: int, own_port: int | None) -> dict[str, Any]:
             busy = False
         except OSError:
             busy = True
-    return {"number": number, "busy": busy, "ours": busy and own_port == number}
+    return {"number": number, "busy": busy, "ours": busy and own_port == number, "own": own_port}
 
 
 def filesystem_of(path: str) -> dict[str, Any]:

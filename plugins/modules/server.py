@@ -1,0 +1,199 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The pgfleet.cluster developers
+# MIT License (see LICENSE or https://opensource.org/license/mit)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: server
+short_description: Start, stop, restart or reload the server of one data directory
+version_added: 1.0.0
+description:
+  - Uses systemd where a unit is given, and C(pg_ctl) otherwise, so it serves with and without systemd.
+  - Waits until the server accepts connections, and says with the end of its log why it does not.
+  - Source is the PostgreSQL manual, sections pg_ctl and Shutting Down the Server.
+options:
+  data_directory:
+    description: Data directory of the server.
+    type: path
+    required: true
+  state:
+    description:
+      - V(started) and V(stopped) change nothing when the server is in that state.
+      - V(restarted) starts a server that is stopped. V(reloaded) needs one that runs.
+    type: str
+    default: started
+    choices: [started, stopped, restarted, reloaded]
+  unit:
+    description: Unit of systemd that runs the server, for example V(postgresql@17-main). Empty means C(pg_ctl). With a unit, run the task as C(root).
+    type: str
+    default: ""
+  bin_dir:
+    description: Directory of the server's programs. Default is that of the data directory's version.
+    type: path
+  config_file:
+    description: The server's main configuration file, where that is not in the data directory.
+    type: path
+  log_file:
+    description: File for the server's output. Required by C(pg_ctl) when it starts a server.
+    type: path
+  stop_mode:
+    description: How to stop. V(fast) ends sessions, V(smart) waits for them, V(immediate) leaves recovery to the next start.
+    type: str
+    default: fast
+    choices: [fast, smart, immediate]
+  timeout:
+    description: Seconds to wait for C(pg_ctl).
+    type: int
+    default: 60
+extends_documentation_fragment:
+  - pgfleet.cluster.attributes
+author: The pgfleet.cluster developers (@pgfleet)
+"""
+
+EXAMPLES = r"""
+- name: Start the server, where systemd runs the machine and where it does not
+  pgfleet.cluster.server:
+    data_directory: /var/lib/postgresql/17/main
+    config_file: /etc/postgresql/17/main/postgresql.conf
+    log_file: /var/log/postgresql/postgresql-17-main.log
+  become: true
+  become_user: postgres
+
+- name: Stop it
+  pgfleet.cluster.server:
+    data_directory: /var/lib/postgresql/17/main
+    unit: postgresql@17-main
+    state: stopped
+  become: true
+"""
+
+RETURN = r"""
+before:
+  description: State before. One of V(running) and V(stopped).
+  returned: success
+  type: str
+  sample: stopped
+after:
+  description: State afterwards; in check mode the state that would be reached.
+  returned: success
+  type: str
+  sample: running
+pid:
+  description: Process of the server now.
+  returned: success
+  type: int
+  sample: 20131
+seconds:
+  description: How long it took.
+  returned: success
+  type: float
+  sample: 0.118
+"""
+
+import os
+import subprocess
+import time
+from typing import Any, NoReturn
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import find_bin_dir, inspect
+from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
+
+LOG_LINES = 15
+ACTIONS = {"started": "start", "stopped": "stop", "restarted": "restart", "reloaded": "reload"}
+
+
+def plan_server(state: str, running: bool) -> tuple[str | None, str]:
+    """The action that leads to a state, None when there is nothing to do, and whether the server then runs."""
+    after = "stopped" if state == "stopped" else "running"
+    if state == "reloaded" and not running:
+        raise PgFleetError("The server is stopped and cannot reload.", "Start it.", "not_running")
+    if state == "restarted" and not running:
+        return "start", after
+    if state in ("restarted", "reloaded"):
+        return ACTIONS[state], after
+    return (None if running == (state == "started") else ACTIONS[state]), after
+
+
+def pg_ctl(params: dict[str, Any], action: str, bin_dir: str) -> list[str]:
+    command = [os.path.join(bin_dir, "pg_ctl"), action, "--silent", f"--pgdata={params['data_directory']}"]
+    if action == "reload":
+        return command
+    command += ["--wait", f"--timeout={params['timeout']}"]
+    if action != "start":
+        command.append(f"--mode={params['stop_mode']}")
+    if action != "stop":
+        command += [f"--log={params['log_file']}"] if params["log_file"] else []
+        command += ["--options", f"-c config_file={params['config_file']}"] if params["config_file"] else []
+    return command
+
+
+def tail(path: str | None, offset: int) -> str:
+    """The last lines that were written to a log after a position."""
+    if not path or not os.path.exists(path):
+        return ""
+    with open(path, encoding="utf-8", errors="replace") as log:
+        log.seek(offset)
+        return "".join(log.readlines()[-LOG_LINES:]).strip()
+
+
+def act(params: dict[str, Any], action: str, bin_dir: str) -> None:
+    log = params["log_file"]
+    offset = os.path.getsize(log) if log and os.path.exists(log) else 0
+    command = ["systemctl", action, params["unit"]] if params["unit"] else pg_ctl(params, action, bin_dir)
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+        cwd="/", env={**os.environ, "PG_OOM_ADJUST_FILE": "/proc/self/oom_score_adj"},
+    )  # fmt: skip
+    if done.returncode:
+        words = " ".join(done.stdout.split())
+        raise PgFleetError(
+            f"Could not {action} the server of {params['data_directory']}: {words}",
+            f"Its log ends with: {tail(log, offset) or 'nothing new'}",
+            "server_action_failed",
+        )
+
+
+def run(module: AnsibleModule) -> dict[str, Any]:
+    params = module.params
+    bin_dir = params["bin_dir"] or find_bin_dir()
+    started = time.monotonic()
+    pid = inspect(params["data_directory"], bin_dir).server_pid
+    before = "running" if pid else "stopped"
+    action, after = plan_server(params["state"], bool(pid))
+    if action and not module.check_mode:
+        act(params, action, bin_dir)
+        pid = inspect(params["data_directory"], bin_dir).server_pid
+    return {
+        "changed": action is not None,
+        "before": before,
+        "after": after,
+        "pid": pid,
+        "seconds": round(time.monotonic() - started, 3),
+        "diff": {"before": {"state": before}, "after": {"state": after}},
+    }
+
+
+def main() -> NoReturn:
+    module = AnsibleModule(
+        argument_spec={
+            "data_directory": {"type": "path", "required": True},
+            "state": {"type": "str", "default": "started", "choices": list(ACTIONS)},
+            "unit": {"type": "str", "default": ""},
+            "bin_dir": {"type": "path"},
+            "config_file": {"type": "path"},
+            "log_file": {"type": "path"},
+            "stop_mode": {"type": "str", "default": "fast", "choices": ["fast", "smart", "immediate"]},
+            "timeout": {"type": "int", "default": 60},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        module.exit_json(**run(module))
+    except PgFleetError as error:
+        module.fail_json(**error.as_result())
+
+
+if __name__ == "__main__":
+    main()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -204,7 +203,11 @@ def test_generated_rows_make_sense(generated: Any, violations: str) -> None:
 
 def test_same_rows_on_every_server(server: Any) -> None:
     generate(server, "first")
-    generate(server, "second", before="SET TimeZone = 'Asia/Kathmandu'; SET DateStyle = 'German'; SET extra_float_digits = 0;\n")
+    generate(
+        server,
+        "second",
+        before="SET TimeZone = 'Asia/Kathmandu'; SET DateStyle = 'German'; SET extra_float_digits = 0;\n",
+    )
     first = sums(server, "first")
     assert first == sums(server, "second")
     assert {name: first[name] for name in KNOWN_SUMS} == KNOWN_SUMS
@@ -274,7 +277,9 @@ def views_answer(server: Any) -> None:
         found = int(one(server, "pagila", f"SELECT count(*) FROM {view}"))
         assert found == rows if rows else found > 900, view
     assert one(server, "pagila", "SELECT count(*) FROM actor_info WHERE film_info ~ ': '") == "200"
-    assert one(server, "pagila", "SELECT sum(total_sales) = (SELECT sum(amount) FROM payment) FROM sales_by_store") == "t"
+    assert (
+        one(server, "pagila", "SELECT sum(total_sales) = (SELECT sum(amount) FROM payment) FROM sales_by_store") == "t"
+    )
 
 
 def test_views_answer(generated: Any) -> None:
@@ -386,6 +391,5 @@ def test_damaged_rows_leave_nothing(server: Any, damage: str, message: str) -> N
 
 
 def test_no_command_leaves_the_transaction() -> None:
-    for path in FILES.glob("*.sql"):
-        text = subprocess.run(["sed", "s/--.*//", path], capture_output=True, text=True, check=True).stdout
-        assert not re.search(r"^\s*(BEGIN|COMMIT|ROLLBACK|START TRANSACTION)\s*;", text, re.MULTILINE | re.IGNORECASE), path
+    leaving = re.compile(r"^\s*(BEGIN|COMMIT|ROLLBACK|START TRANSACTION)\s*;", re.MULTILINE | re.IGNORECASE)
+    assert [path.name for path in FILES.glob("*.sql") if leaving.search(path.read_text())] == []

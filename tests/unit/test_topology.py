@@ -1,0 +1,94 @@
+"""The live topology, in a table: what the nodes say, and what follows from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.pgfleet.cluster.plugins.module_utils._topology import (
+    Node,
+    TopologyConflict,
+    derive_topology,
+)
+
+SYSTEM = "7400000000000000001"
+OTHER = "7400000000000000002"
+
+
+def node(name: str, role: str = "absent", running: bool = True, system: str | None = SYSTEM, timeline: int = 1) -> Node:
+    if role == "absent":
+        return Node(name)
+    return Node(name, role=role, running=running, system_identifier=system, timeline=timeline)
+
+
+def silent(name: str) -> Node:
+    return Node(name, answered=False)
+
+
+GOOD: dict[str, tuple[list[Node], str]] = {
+    "first deployment follows the inventory": ([node("a"), node("b"), node("c")], "a"),
+    "as deployed": ([node("a", "primary"), node("b", "standby")], "a"),
+    "after a switchover the inventory is not asked": ([node("a", "standby"), node("b", "primary")], "b"),
+    "a stopped primary is still the primary": ([node("a", "primary", False), node("b", "standby")], "a"),
+    "the inventory's primary lost its data": ([node("a"), node("b", "primary", timeline=2)], "b"),
+    "a silent standby": ([node("a", "primary"), silent("b")], "a"),
+    "killed before the first clone": ([node("a", "primary"), node("b"), node("c")], "a"),
+}
+
+
+@pytest.mark.parametrize(("nodes", "primary"), GOOD.values(), ids=GOOD.keys())
+def test_primary(nodes: list[Node], primary: str) -> None:
+    found = derive_topology(nodes, ["a"])
+    assert found.primary == primary
+    assert found.roles == {item.name: "primary" if item.name == primary else "standby" for item in nodes}
+    assert set(found.existing) == {item.name for item in nodes if item.exists}
+
+
+BAD: dict[str, tuple[list[Node], list[str], str, str]] = {
+    "two running primaries": (
+        [node("a", "primary"), node("b", "primary", timeline=2)],
+        ["a"],
+        "two_primaries",
+        "a (primary, running",
+    ),
+    "a stopped former primary": (
+        [node("a", "primary", False), node("b", "primary", timeline=2)],
+        ["a"],
+        "two_primaries",
+        "timeline 2",
+    ),
+    "strangers": (
+        [node("a", "primary"), node("b", "standby", system=OTHER)],
+        ["a"],
+        "wrong_system_identifier",
+        OTHER,
+    ),
+    "only standbys": ([node("a", "standby"), node("b", "standby")], ["a"], "no_primary", "promote a standby"),
+    "the primary is silent": ([silent("a"), node("b", "standby")], ["a"], "no_primary", "No answer from: a"),
+    "the first primary is silent": ([silent("a"), node("b")], ["a"], "no_answer", "a"),
+    "no first primary": ([node("a"), node("b")], [], "first_primary_unclear", "0 hosts"),
+    "two first primaries": ([node("a"), node("b")], ["a", "b"], "first_primary_unclear", "2 hosts"),
+    "a server that cannot be asked": (
+        [node("a", "primary"), Node("b", role="unknown", why="It refuses logins.")],
+        ["a"],
+        "role_unknown",
+        "It refuses logins.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("nodes", "first", "code", "words"), BAD.values(), ids=BAD.keys())
+def test_conflict(nodes: list[Node], first: list[str], code: str, words: str) -> None:
+    with pytest.raises(TopologyConflict) as caught:
+        derive_topology(nodes, first)
+    assert caught.value.code == code
+    assert words in str(caught.value)
+
+
+def test_node_from_status() -> None:
+    status: dict[str, Any] = {
+        "role": "standby", "running": True, "reachable": True, "system_identifier": SYSTEM, "timeline": 3,
+    }  # fmt: skip
+    assert Node.from_status("a", {"status": status, "reasons": []}) == node("a", "standby", timeline=3)
+    assert Node.from_status("a", {}) == node("a")
+    assert not Node.from_status("a", None).answered

@@ -1,0 +1,298 @@
+"""Run the tests and checks, all of them or the named ones, and end with a table.
+
+Every step runs, whatever failed before it. The steps and what they prove are in TESTING.md.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+BUILD = ROOT / "build"
+VENV = ROOT / ".venv/bin"
+COLLECTIONS = ROOT / ".cache"
+NAME = ("pgfleet", "cluster")
+LIMIT_SECONDS = 1500
+_PYTEST_SUMMARY = re.compile(r"^=*\s*((?:\d+ \w+,? ?)+) in [\d.]+s")
+_COUNTED = {"passed": "passed", "xpassed": "passed", "failed": "failed", "error": "failed", "errors": "failed",
+            "skipped": "skipped", "xfailed": "skipped"}  # fmt: skip
+
+
+@dataclass
+class Step:
+    """What a step has come to so far."""
+
+    name: str
+    seconds: float = 0
+    failures: list[str] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=lambda: {"passed": 0, "failed": 0, "skipped": 0})
+
+    def run(self, *command: str | Path, cwd: Path = ROOT, **environment: str) -> bool:
+        """Run a command, show and keep its output; a failure is remembered, not raised."""
+        words = [str(word) for word in command]
+        shown = shlex.join([Path(words[0]).name, *words[1:]])
+        print(f"$ {shown}", flush=True)
+        code = self._stream(words, cwd, {**os.environ, **BASE_ENVIRONMENT, **environment})
+        if code:
+            self.failures.append(f"{shown} ended with {code}")
+        return code == 0
+
+    def _stream(self, words: list[str], cwd: Path, environment: dict[str, str]) -> int:
+        log = BUILD / "logs" / f"{self.name}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        process = subprocess.Popen(
+            words, cwd=cwd, env=environment, text=True, errors="replace", start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        assert process.stdout
+        with log.open("a") as kept, ends_with_us(process):
+            for line in process.stdout:
+                print(line, end="", flush=True)
+                kept.write(line)
+                self._count(line)
+            return process.wait()
+
+    def _count(self, line: str) -> None:
+        if found := _PYTEST_SUMMARY.match(line):
+            for number, word in re.findall(r"(\d+) (\w+)", found[1]):
+                if word in _COUNTED:
+                    self.counts[_COUNTED[word]] += int(number)
+
+    def finish(self, seconds: float) -> None:
+        """A step without pytest, or one that failed outside of it, counts as one test."""
+        self.seconds = seconds
+        if self.failures:
+            self.counts["failed"] = self.counts["failed"] or 1
+        elif not any(self.counts.values()):
+            self.counts["passed"] = 1
+
+
+@contextmanager
+def ends_with_us(process: subprocess.Popen[str]) -> Iterator[None]:
+    """End the process and its children when its time is up or we are interrupted."""
+
+    def end(*_: object) -> None:
+        os.killpg(process.pid, signal.SIGTERM)
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.alarm(LIMIT_SECONDS)
+    try:
+        yield
+    except BaseException:
+        if process.poll() is None:
+            end()
+        raise
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def pagila_data() -> dict[str, str]:
+    """Where the Pagila dump is: as given, beside the checkout, or beside the checkout that this one is a clone of."""
+    origin = subprocess.run(
+        [*GIT, "remote", "get-url", "origin"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    places = [ROOT.parent, Path(origin.stdout.strip() or "/").parent]
+    found = [path for place in places if (path := place / "shared/pagila/pagila-data.sql").is_file()]
+    return {"PGFLEET_PAGILA_DATA": str(found[0])} if found else {}
+
+
+def copy_of_the_tree(target: Path) -> Path:
+    """The files that git knows or would know, in a directory of the collection's name."""
+    listed = subprocess.run(
+        [*GIT, "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    shutil.rmtree(target, ignore_errors=True)
+    here = target.joinpath("ansible_collections", *NAME)
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).exists() or (ROOT / name).is_symlink():
+            (here / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, here / name, follow_symlinks=False)
+    return here
+
+
+# --- The steps --------------------------------------------------------------------------------------------------------
+
+
+def pytest_step(folder: str) -> Callable[[Step], None]:
+    def run(step: Step) -> None:
+        step.run(VENV / "pytest", *shlex.split(os.environ.get("PYTEST_ARGS", "")), folder)
+
+    return run
+
+
+def molecule(step: Step) -> None:
+    scenario = os.environ.get("MOLECULE_SCENARIO", "local")
+    step.run(VENV / "molecule", "test", "-s", scenario, MOLECULE_GLOB="molecule/*/molecule.yml")
+
+
+def sanity(step: Step) -> None:
+    stand_in_for_get_pip()
+    here = copy_of_the_tree(BUILD / "sanity")
+    accept_our_licence(here)
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    # The content root is named because a git checkout around it, which ignores build/, would hide every file.
+    step.run(
+        VENV / "ansible-test", "sanity", "--python", version, "--color", "no",
+        cwd=here, ANSIBLE_TEST_CONTENT_ROOT=str(here),
+    )  # fmt: skip
+
+
+def accept_our_licence(here: Path) -> None:
+    """ansible-test wants modules under the GPL; ours are under the MIT licence, as galaxy.yml says."""
+    modules = sorted(path.relative_to(here) for path in here.glob("plugins/modules/*.py"))
+    release = ".".join(importlib.metadata.version("ansible-core").split(".")[:2])
+    ignored = here / f"tests/sanity/ignore-{release}.txt"
+    ignored.parent.mkdir(parents=True, exist_ok=True)
+    with ignored.open("a") as lines:
+        lines.writelines(f"{module} validate-modules:missing-gplv3-license\n" for module in modules)
+
+
+def stand_in_for_get_pip() -> None:
+    """ansible-test downloads a script that installs pip; where it cannot, Python's own pip serves."""
+    package = importlib.util.find_spec("ansible_test")
+    assert package
+    assert package.origin
+    source = Path(package.origin).with_name("_internal").joinpath("python_requirements.py").read_text()
+    for version in set(re.findall(r"pip='([\d.]+)'", source)):
+        script = Path.home() / f".ansible/test/cache/get_pip_{version.replace('.', '_')}.py"
+        if not script.exists():
+            script.parent.mkdir(parents=True, exist_ok=True)
+            script.write_text("import ensurepip\n\nensurepip.bootstrap(upgrade=True)\n")
+
+
+def lint(step: Step) -> None:
+    step.run(VENV / "ansible-lint", "--offline", "--nocolor", "--profile", "production", "--strict")
+
+
+def style(step: Step) -> None:
+    step.run(VENV / "ruff", "check", ".")
+    step.run(VENV / "ruff", "format", "--check", ".")
+    step.run(VENV / "yamllint", "--strict", ".")
+
+
+def docs(step: Step) -> None:
+    step.run(
+        VENV / "antsibull-docs", "lint-collection-docs", "--plugin-docs", "--skip-rstcheck",
+        "--validate-collection-refs", "self", ".",
+    )  # fmt: skip
+
+
+def types(step: Step) -> None:
+    mypy: list[str | Path] = [VENV / "mypy", "--config-file", ROOT / "pyproject.toml"]
+    step.run(*mypy, "-p", ".".join(("ansible_collections", *NAME, "plugins")), cwd=COLLECTIONS)
+    step.run(*mypy, Path("ansible_collections", *NAME, "tests"), cwd=COLLECTIONS)
+    step.run(*mypy, "tools/check.py")
+
+
+def galaxy(step: Step) -> None:
+    """Build from the files of git, install into an empty path, use it from there."""
+    work = BUILD / "galaxy"
+    installed = work / "installed"
+    shutil.rmtree(work, ignore_errors=True)
+    here = copy_of_the_tree(work / "source")
+    command: list[str | Path] = [VENV / "ansible-galaxy", "collection"]
+    if not step.run(*command, "build", here, "--output-path", work):
+        return
+    archive = next(work.glob("*.tar.gz"))
+    step.run(*command, "install", archive, "-p", installed, "--no-deps", ANSIBLE_COLLECTIONS_PATH=str(installed))
+    for name in ("ansible", "community"):
+        (installed / "ansible_collections" / name).symlink_to(COLLECTIONS / "ansible_collections" / name)
+    no_settings = work / "empty.cfg"
+    no_settings.touch()
+    for question in ("--syntax-check", "--list-tasks"):
+        step.run(
+            VENV / "ansible-playbook", "-i", ROOT / "inventory/local", ".".join((*NAME, "site")), question,
+            cwd=work, ANSIBLE_CONFIG=str(no_settings), ANSIBLE_COLLECTIONS_PATH=str(installed),
+        )  # fmt: skip
+
+
+def changelog(step: Step) -> None:
+    step.run(VENV / "antsibull-changelog", "lint")
+
+
+STEPS: dict[str, Callable[[Step], None]] = {
+    "unit": pytest_step("tests/unit"),
+    "style": style,
+    "types": types,
+    "lint": lint,
+    "docs": docs,
+    "changelog": changelog,
+    "galaxy": galaxy,
+    "sanity": sanity,
+    "integration": pytest_step("tests/integration"),
+    "molecule": molecule,
+}
+
+GIT = ("git", "-c", "safe.directory=*")
+BASE_ENVIRONMENT = {
+    "PATH": f"{VENV}{os.pathsep}{os.environ['PATH']}",
+    "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+    "NO_COLOR": "1",
+    "PYTHONUNBUFFERED": "1",
+}
+
+
+# --- The report -------------------------------------------------------------------------------------------------------
+
+
+def counts_text(counts: dict[str, int]) -> str:
+    return ", ".join(f"{number} {word}" for word, number in counts.items() if number or word == "passed")
+
+
+def report(steps: list[Step]) -> None:
+    print("\nstep          seconds  result  counts")
+    for step in steps:
+        result = "FAILED" if step.failures else "ok"
+        print(f"{step.name:<12} {step.seconds:>8.1f}  {result:<6}  {counts_text(step.counts)}")
+    for step in steps:
+        for failure in step.failures:
+            print(f"{step.name}: {failure} (build/logs/{step.name}.log)")
+    total = {word: sum(step.counts[word] for step in steps) for word in ("passed", "failed", "skipped")}
+    seconds = sum(step.seconds for step in steps)
+    print(
+        f"\n{total['passed']} passed, {total['failed']} failed, {total['skipped']} skipped in {seconds:.0f}s",
+        flush=True,
+    )
+
+
+def run_step(name: str) -> Step:
+    step = Step(name)
+    (BUILD / "logs" / f"{name}.log").unlink(missing_ok=True)
+    print(f"\n=== {name}", flush=True)
+    start = time.monotonic()
+    try:
+        STEPS[name](step)
+    except Exception as error:
+        step.failures.append(f"{type(error).__name__}: {error}")
+    step.finish(time.monotonic() - start)
+    return step
+
+
+def main() -> int:
+    names = sys.argv[1:] or list(STEPS)
+    if unknown := [name for name in names if name not in STEPS]:
+        print(f"There is no step {', '.join(unknown)}; there are {', '.join(STEPS)}.", file=sys.stderr)
+        return 2
+    for name, value in pagila_data().items():
+        os.environ.setdefault(name, value)
+    steps = [run_step(name) for name in names]
+    report(steps)
+    return 1 if any(step.failures for step in steps) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

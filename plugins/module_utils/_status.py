@@ -1,0 +1,212 @@
+# Copyright (c) 2026 The pgfleet.cluster developers
+# MIT License (see LICENSE or https://opensource.org/license/mit)
+"""What one node is and does, as values: one structure for a primary, a standby and a stopped server. No I/O."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ._lsn import lsn_distance, parse_lsn
+from ._slot import Slot
+
+PRIMARY = "primary"
+STANDBY = "standby"
+ABSENT = "absent"
+UNKNOWN = "unknown"
+STREAMING = "streaming"
+_ASSIGNMENT = re.compile(r"^\s*([A-Za-z_.]+)\s*=?\s*'((?:[^'\\]|''|\\.)*)'", re.MULTILINE)
+#: What pg_file_settings says both of a wrong value and of a right one that needs a restart.
+_NOT_APPLIED = "setting could not be applied"
+
+
+@dataclass(frozen=True)
+class Lsns:
+    """Positions in the write-ahead log. A primary has the first two, a standby the last two."""
+
+    current: str | None = None
+    flush: str | None = None
+    receive: str | None = None
+    replay: str | None = None
+
+
+@dataclass(frozen=True)
+class Standby:
+    """One row of pg_stat_replication; ``name`` is its application_name."""
+
+    name: str
+    address: str | None = None
+    pid: int | None = None
+    state: str | None = None
+    sync_state: str | None = None
+    sent_lsn: str | None = None
+    write_lsn: str | None = None
+    flush_lsn: str | None = None
+    replay_lsn: str | None = None
+    lag_bytes: int | None = None
+    lag_seconds: float | None = None
+    slot: str | None = None
+
+
+@dataclass(frozen=True)
+class WalReceiver:
+    """The row of pg_stat_wal_receiver."""
+
+    status: str | None = None
+    sender_host: str | None = None
+    sender_port: int | None = None
+    slot: str | None = None
+    received_tli: int | None = None
+    flushed_lsn: str | None = None
+    latest_end_lsn: str | None = None
+    last_message_age_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """The server that a standby is told to follow: primary_conninfo without its password."""
+
+    host: str | None = None
+    port: int | None = None
+    slot: str | None = None
+    application_name: str | None = None
+    user: str | None = None
+
+
+@dataclass(frozen=True)
+class Checksums:
+    enabled: bool | None = None
+    failures: int | None = None
+
+
+@dataclass(frozen=True)
+class Archiver:
+    """pg_stat_archiver; ``failing`` means that the last attempt failed."""
+
+    mode: str | None = None
+    archived_count: int | None = None
+    failed_count: int | None = None
+    last_archived_wal: str | None = None
+    last_failed_wal: str | None = None
+    failing: bool | None = None
+
+
+@dataclass(frozen=True)
+class ConfigError:
+    """A line of a configuration file that the server cannot use."""
+
+    file: str | None
+    line: int | None
+    name: str | None
+    error: str
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Whether the configuration files are in force; None where the role may not see it."""
+
+    pending_restart: tuple[str, ...] | None = None
+    reload_pending: bool | None = None
+    file_errors: tuple[ConfigError, ...] | None = None
+    hba_errors: tuple[ConfigError, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Wal:
+    """``bytes`` is the size of the files that are there; ``max_slot_wal_keep_size`` is in bytes, -1 without limit."""
+
+    directory: str | None = None
+    bytes: int | None = None
+    max_slot_wal_keep_size: int | None = None
+
+
+@dataclass(frozen=True)
+class Status:
+    """The truth about one node. What is not known, or may not be seen, is None."""
+
+    address: str
+    running: bool = False
+    reachable: bool = False
+    role: str = UNKNOWN
+    system_identifier: str | None = None
+    timeline: int | None = None
+    version: str | None = None
+    cluster_name: str | None = None
+    data_directory: str | None = None
+    cluster_state: str | None = None
+    lsn: Lsns = Lsns()
+    standbys: tuple[Standby, ...] = ()
+    slots: tuple[Slot, ...] = ()
+    wal_receiver: WalReceiver | None = None
+    upstream: Upstream | None = None
+    replay_paused: bool = False
+    replay_lag_seconds: float | None = None
+    checksums: Checksums = Checksums()
+    archiver: Archiver = Archiver()
+    settings: Settings = Settings()
+    max_wal_senders: int | None = None
+    free_wal_senders: int | None = None
+    max_replication_slots: int | None = None
+    wal: Wal = field(default_factory=Wal)
+    database_bytes: int | None = None
+
+    @property
+    def is_standby(self) -> bool:
+        return self.role == STANDBY
+
+    @property
+    def receiving(self) -> bool:
+        """A standby whose WAL receiver streams."""
+        return self.wal_receiver is not None and self.wal_receiver.status == STREAMING
+
+    @property
+    def replay_lag_bytes(self) -> int | None:
+        """What a standby knows of and has not replayed."""
+        told = self.wal_receiver.latest_end_lsn if self.wal_receiver else None
+        known = [lsn for lsn in (self.lsn.receive, told) if lsn]
+        return lsn_distance(max(known, key=parse_lsn, default=None), self.lsn.replay)
+
+    def as_result(self) -> dict[str, Any]:
+        return {**asdict(self), "slots": [slot.as_result() for slot in self.slots]}
+
+
+def read_assignments(text: str) -> dict[str, str]:
+    """The quoted settings of a configuration file, as in postgresql.auto.conf; the last of a name counts."""
+    return {name.lower(): _unquoted(value) for name, value in _ASSIGNMENT.findall(text)}
+
+
+def _unquoted(value: str) -> str:
+    return re.sub(r"\\(.)|''", lambda found: found.group(1) or "'", value)
+
+
+def upstream_of(conninfo: Mapping[str, str], slot: str | None) -> Upstream | None:
+    """The followed server out of a parsed primary_conninfo; its password stays behind."""
+    if not conninfo:
+        return None
+    port = conninfo.get("port", "5432").split(",")[0]
+    return Upstream(
+        host=conninfo.get("host") or conninfo.get("hostaddr"),
+        port=int(port) if port.isdigit() else None,
+        slot=slot or None,
+        application_name=conninfo.get("application_name"),
+        user=conninfo.get("user"),
+    )
+
+
+def real_file_errors(errors: Iterable[ConfigError], pending_restart: Iterable[str]) -> tuple[ConfigError, ...]:
+    """Without the rows that only mean that a restart is needed.
+
+    The server has the same words for those and for wrong values; but a session that has looked at the files marks
+    the former as pending.
+    """
+    pending = {name.lower() for name in pending_restart}
+    return tuple(
+        error for error in errors if not (error.error == _NOT_APPLIED and (error.name or "").lower() in pending)
+    )
+
+
+def timeline_of_wal_file(name: str) -> int:
+    """The timeline in the name of a WAL file."""
+    return int(name[:8], 16)

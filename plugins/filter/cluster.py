@@ -50,10 +50,15 @@ def live_topology(names: Iterable[str], hostvars: Mapping[str, Any], first_prima
 
 @speaking
 def report(
-    names: Iterable[str], hostvars: Mapping[str, Any], first_primaries: Iterable[str], pagila: str | None = None
+    names: Iterable[str], hostvars: Mapping[str, Any], first_primaries: Iterable[str], pagila: str = ""
 ) -> dict[str, Any]:
-    document = cluster_document(status_results(names, hostvars), list(first_primaries), pagila)
-    return {**document, "table": cluster_table(document)}
+    results = status_results(names, hostvars)
+    addresses = {
+        name: f"{hostvars[name]['pg_server_address']}:{hostvars[name]['pg_server_port']}"
+        for name, result in results.items()
+        if result is not None
+    }
+    return cluster_document(results, addresses, list(first_primaries), pagila)
 
 
 def servers_to_restart(names: Iterable[str], hostvars: Mapping[str, Any], primary: str) -> list[str]:
@@ -72,5 +77,6 @@ class FilterModule:
             "live_topology": live_topology,
             "preflight_problems": speaking(preflight_problems),
             "report": report,
+            "status_table": speaking(cluster_table),
             "restart_order": servers_to_restart,
         }

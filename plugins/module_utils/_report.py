@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from ._errors import PgFleetError
@@ -24,17 +24,21 @@ _COLUMNS = (
 )
 
 
-def cluster_document(results: Results, first_primaries: Sequence[str], pagila: str | None = None) -> dict[str, Any]:
+def cluster_document(
+    results: Results, addresses: Mapping[str, str], first_primaries: Sequence[str], pagila: str = ""
+) -> dict[str, Any]:
     """The nodes in the order given, and every problem in a plain sentence.
 
-    ``results`` are those of replication_status by node; None for a node that gave no answer. Never raises for a
-    broken cluster: saying so is the point.
+    ``results`` are those of replication_status by node; None for a node that gave no answer. ``addresses`` are those
+    by which the nodes reach each other. Never raises for a broken cluster: saying so is the point.
     """
     statuses = {name: (result or {}).get("status") for name, result in results.items()}
     leaders = [status for status in statuses.values() if status and status["role"] == PRIMARY and status["running"]]
     seen = {standby["name"]: standby for leader in leaders for standby in leader["standbys"]}
+    lost = {slot["name"] for leader in leaders for slot in leader["slots"] if slot["lost"]}
     nodes = [
-        _node(name, results[name], statuses[name], seen.get(name), leaders[0] if leaders else None) for name in results
+        {**_node(name, result, statuses[name], seen.get(name), lost), "address": addresses.get(name)}
+        for name, result in results.items()
     ]
     return {"nodes": nodes, "problems": _problems(results, nodes, first_primaries), "pagila": pagila}
 
@@ -44,24 +48,20 @@ def _node(
     result: Mapping[str, Any] | None,
     status: Mapping[str, Any] | None,
     seen: Mapping[str, Any] | None,
-    leader: Mapping[str, Any] | None,
+    lost_slots: Container[str],
 ) -> dict[str, Any]:
     upstream = (status or {}).get("upstream") or {}
+    slot = (seen or {}).get("slot") or upstream.get("slot")
     return {
         "name": name,
         "role": "unknown" if result is None else (status or {"role": "absent"})["role"],
-        "address": (status or {}).get("address"),
         "state": _state(result, status, seen),
-        "slot": (seen or {}).get("slot") or upstream.get("slot"),
+        "slot": slot,
+        "slot_lost": slot in lost_slots,
         "lag_bytes": seen["lag_bytes"] if seen else None,
         "lag_seconds": seen["lag_seconds"] if seen else None,
         "timeline": (status or {}).get("timeline"),
-        "slot_lost": _slot_lost(upstream.get("slot"), leader),
     }
-
-
-def _slot_lost(name: str | None, leader: Mapping[str, Any] | None) -> bool:
-    return any(slot["name"] == name and slot["lost"] for slot in (leader or {"slots": []})["slots"])
 
 
 def _state(

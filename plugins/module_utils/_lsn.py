@@ -8,12 +8,12 @@ import re
 
 from ._errors import InvalidInput
 
-_LSN = re.compile(r"^([0-9A-Fa-f]{1,8})/([0-9A-Fa-f]{1,8})$")
+_LSN = re.compile(r"([0-9A-Fa-f]{1,8})/([0-9A-Fa-f]{1,8})")
 
 
 def parse_lsn(text: str) -> int:
     """Byte position of an LSN written as ``16/B374D848``."""
-    found = _LSN.match(text)
+    found = _LSN.fullmatch(text)
     if not found:
         raise InvalidInput(f"'{text}' is not an LSN.", "Write it as two hexadecimal numbers, like '0/3000060'.")
     return (int(found.group(1), 16) << 32) + int(found.group(2), 16)

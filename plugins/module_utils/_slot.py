@@ -13,7 +13,7 @@ from ._errors import InvalidInput, SlotConflict
 
 PHYSICAL = "physical"
 LOGICAL = "logical"
-_NAME = re.compile(r"^[a-z0-9_]{1,63}$")
+_NAME = re.compile(r"[a-z0-9_]{1,63}")
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class WantedSlot:
     reserve_wal: bool = True
 
     def __post_init__(self) -> None:
-        if not _NAME.match(self.name):
+        if not _NAME.fullmatch(self.name):
             raise InvalidInput(
                 f"'{self.name}' is not a name for a replication slot.",
                 "Use 1 to 63 lower-case letters, digits and underscores.",

@@ -143,7 +143,8 @@ def connect(params: dict[str, Any], database: str | None = None, replication: bo
     except psycopg2.Error as error:
         raise refused(params, _words(error), replication) from error
     try:
-        connection.autocommit = True
+        if not replication:  # those are in autocommit mode always and refuse to be told
+            connection.autocommit = True
         yield Server(connection, address_of(params))
     finally:
         connection.close()

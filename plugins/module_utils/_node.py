@@ -19,7 +19,9 @@ class UnsupportedSystem(PgFleetError):
 def parse_os_release(text: str) -> dict[str, str]:
     """The assignments of an os-release file, without their quotes."""
     return {
-        name: value.strip("\"'") for name, _equals, value in (line.partition("=") for line in text.splitlines()) if value
+        name: value.strip("\"'")
+        for name, _equals, value in (line.partition("=") for line in text.splitlines())
+        if value
     }
 
 

@@ -25,20 +25,59 @@ else:
 
 #: Words of a refused login, its code and its remedy. English only: an unknown text stays ``login_refused``.
 REFUSALS = (
-    (r"no pg_hba\.conf entry", "no_hba_entry", "Add a rule for this user, database and address to pg_hba.conf and reload."),
-    (r"pg_hba\.conf rejects", "no_hba_entry", "A 'reject' rule of pg_hba.conf matches; put a rule that allows it before that one and reload."),
-    (r"password authentication failed", "wrong_password", "Give the password the server knows, or set it with ALTER ROLE."),
+    (
+        r"no pg_hba\.conf entry",
+        "no_hba_entry",
+        "Add a rule for this user, database and address to pg_hba.conf and reload.",
+    ),
+    (
+        r"pg_hba\.conf rejects",
+        "no_hba_entry",
+        "A 'reject' rule of pg_hba.conf matches; put a rule that allows it before that one and reload.",
+    ),
+    (
+        r"password authentication failed",
+        "wrong_password",
+        "Give the password the server knows, or set it with ALTER ROLE.",
+    ),
     (r"no password supplied|empty password", "wrong_password", "Give the password; the server asks for one."),
-    (r"permission denied to start WAL sender|must be superuser or replication role", "not_replication_role", "Give the role the REPLICATION attribute."),
-    (r"Peer authentication failed|Ident authentication failed", "wrong_operating_system_user", "Run the task as the operating-system user of that name (become_user)."),
+    (
+        r"permission denied to start WAL sender|must be superuser or replication role",
+        "not_replication_role",
+        "Give the role the REPLICATION attribute.",
+    ),
+    (
+        r"Peer authentication failed|Ident authentication failed",
+        "wrong_operating_system_user",
+        "Run the task as the operating-system user of that name (become_user).",
+    ),
     (r'role ".*" does not exist', "role_missing", "Create the role, or give the name of one that exists."),
     (r'database ".*" does not exist', "database_missing", "Give the name of a database that exists."),
-    (r"max_wal_senders", "no_free_wal_sender", "Raise max_wal_senders (needs a restart) or stop a WAL sender that is not needed."),
-    (r"too many clients|remaining connection slots", "too_many_connections", "Raise max_connections or close connections."),
-    (r"starting up|not yet accepting|shutting down|in recovery mode", "not_accepting_connections", "Wait until the server has started, then try again."),
-    (r"server does not support SSL|SSL error|certificate", "tls_failed", "Check ssl_mode, ca_cert and the server's certificate."),
-    (r"Connection refused|No such file or directory|could not translate|timeout expired|timed out|No route to host|Network is unreachable|Permission denied",
-     "unreachable", "Check that the server runs and that address and port are right and not blocked."),
+    (
+        r"max_wal_senders",
+        "no_free_wal_sender",
+        "Raise max_wal_senders (needs a restart) or stop a WAL sender that is not needed.",
+    ),
+    (
+        r"too many clients|remaining connection slots",
+        "too_many_connections",
+        "Raise max_connections or close connections.",
+    ),
+    (
+        r"starting up|not yet accepting|shutting down|in recovery mode",
+        "not_accepting_connections",
+        "Wait until the server has started, then try again.",
+    ),
+    (
+        r"server does not support SSL|SSL error|certificate",
+        "tls_failed",
+        "Check ssl_mode, ca_cert and the server's certificate.",
+    ),
+    (
+        r"Connection refused|No such file or directory|could not translate|timeout expired|timed out|No route to host|Network is unreachable|Permission denied",
+        "unreachable",
+        "Check that the server runs and that address and port are right and not blocked.",
+    ),
 )
 
 

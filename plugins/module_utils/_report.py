@@ -64,9 +64,7 @@ def _node(
     }
 
 
-def _state(
-    result: Mapping[str, Any] | None, status: Mapping[str, Any] | None, seen: Mapping[str, Any] | None
-) -> str:
+def _state(result: Mapping[str, Any] | None, status: Mapping[str, Any] | None, seen: Mapping[str, Any] | None) -> str:
     if result is None:
         return "no answer"
     if status is None or status["role"] == "absent":
@@ -104,7 +102,7 @@ def cluster_table(document: Mapping[str, Any]) -> str:
     if document["pagila"]:
         lines += ["", f"Pagila: {document['pagila']}"]
     problems = [f"! {problem}" for problem in document["problems"]]
-    return "\n".join(lines + ["", *(problems or ["All is well."])])
+    return "\n".join([*lines, "", *(problems or ["All is well."])])
 
 
 def _cell(key: str, value: Any) -> str:

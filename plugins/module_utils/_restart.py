@@ -9,7 +9,13 @@ from typing import Any
 
 #: A standby must allow at least as much of these as its primary (manual: Hot Standby, Administrator's Overview).
 PRIMARY_BOUND = frozenset(
-    ("max_connections", "max_locks_per_transaction", "max_prepared_transactions", "max_wal_senders", "max_worker_processes")
+    (
+        "max_connections",
+        "max_locks_per_transaction",
+        "max_prepared_transactions",
+        "max_wal_senders",
+        "max_worker_processes",
+    )
 )
 
 

@@ -119,10 +119,7 @@ class Step:
 
     @property
     def name(self) -> str:
-        if self.wanted:
-            return self.wanted.name
-        assert self.slot
-        return self.slot.name
+        return next(item.name for item in (self.wanted, self.slot) if item)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from ._errors import QueryFailed, SlotConflict
 from ._postgres import Server, connect
-from ._slot import LOGICAL, ServerLimits, Slot, SlotPlan, Step, WantedSlot
+from ._slot import LOGICAL, ServerLimits, Slot, SlotPlan, WantedSlot
 
 #: Columns of pg_replication_slots and the major version that brought them.
 _NEWER_COLUMNS = {
@@ -29,9 +29,7 @@ def _column(server: Server, name: str, cast: str = "") -> str:
 
 def read_slots(server: Server) -> tuple[Slot, ...]:
     """All slots, ordered by name (manual: pg_replication_slots)."""
-    newer = ", ".join(
-        _column(server, name, "::text" if name == "inactive_since" else "") for name in _NEWER_COLUMNS
-    )
+    newer = ", ".join(_column(server, name, "::text" if name == "inactive_since" else "") for name in _NEWER_COLUMNS)
     rows = server.rows(
         "SELECT slot_name AS name, slot_type, plugin, database, temporary, active, active_pid,"
         " restart_lsn::text, confirmed_flush_lsn::text, wal_status, safe_wal_size,"
@@ -65,12 +63,10 @@ def apply_slots(server: Server, plan: SlotPlan, params: dict[str, Any]) -> None:
         if step.slot:
             _drop(server, step.slot.name, params["on_active"], params["timeout"])
         if step.wanted:
-            _create(server, step, params)
+            _create(server, step.wanted, params)
 
 
-def _create(server: Server, step: Step, params: dict[str, Any]) -> None:
-    want = step.wanted
-    assert want
+def _create(server: Server, want: WantedSlot, params: dict[str, Any]) -> None:
     if want.slot_type != LOGICAL:
         server.rows("SELECT pg_create_physical_replication_slot(%s, %s)", (want.name, want.reserve_wal))
         return

@@ -154,7 +154,7 @@ def has_row(server: Server, token: str) -> bool:
     return bool(server.rows("SELECT FROM pgfleet_probe.probe WHERE token = %s", (token,)))
 
 
-def remove(server: Server, params: dict[str, Any]) -> dict[str, Any]:
+def remove(server: Server, _params: dict[str, Any]) -> dict[str, Any]:
     there = bool(server.rows("SELECT FROM pg_namespace WHERE nspname = 'pgfleet_probe'"))
     if there:
         server.rows("DROP SCHEMA pgfleet_probe CASCADE")

@@ -198,7 +198,13 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import connection_spec
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import connect, require_psycopg2
-from ansible_collections.pgfleet.cluster.plugins.module_utils._slot import Policy, Slot, SlotPlan, WantedSlot, plan_slots
+from ansible_collections.pgfleet.cluster.plugins.module_utils._slot import (
+    Policy,
+    Slot,
+    SlotPlan,
+    WantedSlot,
+    plan_slots,
+)
 from ansible_collections.pgfleet.cluster.plugins.module_utils._slot_server import (
     apply_slots,
     read_limits,

@@ -101,7 +101,10 @@ class PgServer:
 
     @property
     def running(self) -> bool:
-        return subprocess.run(as_owner(bin_dir() / "pg_ctl", "status", "-D", self.data), capture_output=True).returncode == 0
+        return (
+            subprocess.run(as_owner(bin_dir() / "pg_ctl", "status", "-D", self.data), capture_output=True).returncode
+            == 0
+        )
 
     @property
     def pid(self) -> int:
@@ -117,7 +120,9 @@ class PgServer:
 
 
 def initdb(path: Path) -> Path:
-    run(bin_dir() / "initdb", "-D", path, "-U", "postgres", "-k", "--no-sync", "-A", "trust", "-E", "UTF8", "--locale=C")
+    run(
+        bin_dir() / "initdb", "-D", path, "-U", "postgres", "-k", "--no-sync", "-A", "trust", "-E", "UTF8", "--locale=C"
+    )
     return path
 
 

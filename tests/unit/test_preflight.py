@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from ansible_collections.pgfleet.cluster.plugins.module_utils._preflight import preflight_problems
 
 GIB = 1024**3

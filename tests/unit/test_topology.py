@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from ansible_collections.pgfleet.cluster.plugins.module_utils._topology import (
     Node,
     TopologyConflict,

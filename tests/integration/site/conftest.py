@@ -80,8 +80,8 @@ class Fleet:
 
     def play(self, playbook: str, *arguments: str, **variables: Any) -> Run:
         done = subprocess.run(
-            self.command(playbook, *arguments, **variables), cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300,
+            self.command(playbook, *arguments, **variables), cwd=ROOT, env=self.environment, check=False,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300,
         )  # fmt: skip
         return Run(done.returncode, done.stdout)
 
@@ -114,7 +114,7 @@ class Fleet:
         """Output of a statement on a node, as its superuser."""
         done = subprocess.run(
             [*as_postgres(), "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-p", str(PORTS[node]), "-d", database, "-c", statement],
-            capture_output=True, text=True, cwd="/", timeout=60,
+            check=False, capture_output=True, text=True, cwd="/", timeout=60,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
@@ -139,7 +139,9 @@ class Fleet:
         """Stop a server behind the playbooks' back."""
         data = self.psql(node, "SHOW data_directory")
         programs = subprocess.run(["pg_config", "--bindir"], capture_output=True, text=True, check=True).stdout.strip()
-        subprocess.run([*as_postgres(), f"{programs}/pg_ctl", "stop", "-s", "-m", "fast", "-D", data], check=True, cwd="/")
+        subprocess.run(
+            [*as_postgres(), f"{programs}/pg_ctl", "stop", "-s", "-m", "fast", "-D", data], check=True, cwd="/"
+        )
 
     def destroy(self, *arguments: str) -> None:
         run = self.play("playbooks/destroy.yml", "-e", "confirm=yes", *arguments)

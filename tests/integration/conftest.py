@@ -73,6 +73,11 @@ class PgServer:
         """Module options that connect to this server as its superuser."""
         return {"login_unix_socket": str(self.socket), "login_port": self.port, "login_user": "postgres"}
 
+    @property
+    def replicator(self) -> dict[str, Any]:
+        """Module options that log in over TCP for replication."""
+        return {"login_host": "127.0.0.1", "login_port": self.port, "login_user": "replicator", "login_password": "secret"}
+
     def write_config(self, **settings: Any) -> None:
         self.settings.update(settings)
         lines = [f"{name} = '{value}'" for name, value in self.settings.items()]

@@ -151,6 +151,9 @@ def pristine(workspace: Path) -> Path:
 class Servers:
     """Makes servers and stops every one of them at the end."""
 
+    run = staticmethod(run)
+    bin_dir = staticmethod(bin_dir)
+
     def __init__(self, folder: Path, pristine: Path) -> None:
         self.folder = folder
         self.pristine = pristine

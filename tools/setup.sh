@@ -9,16 +9,20 @@ cd "$(dirname "$0")/.."
 COLLECTIONS_PACKAGE=ansible==12.3.0
 COLLECTIONS="ansible.posix community.general community.postgresql"
 
+as_root() {
+    if is_root; then
+        "$@"
+    else
+        has sudo || die "Packages are missing, and this is neither root nor a user with sudo: ask for 'make setup' to be run as root."
+        sudo "$@"
+    fi
+}
+
 # (Servers that a package starts must not inherit the lock, hence 9>&-.)
 apt_install() {
-    local as_root=()
     is_debian_family || die "$* is missing, and packages are only installed on Debian and Ubuntu, not on $(system_name): install it first."
-    if ! is_root; then
-        has sudo || die "$* is missing, and this is neither root nor a user with sudo: ask for 'apt-get install $*'."
-        as_root=(sudo)
-    fi
     say "Installing packages: $*"
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive sh -c '
+    as_root env DEBIAN_FRONTEND=noninteractive sh -c '
         apt-get install -y -qq --no-install-recommends "$@" && exit
         apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"' apt "$@" >&2 9>&- ||
         die "apt-get could not install $*; its words are above."
@@ -127,12 +131,22 @@ install_collections() {
 
 install_test_packages() {
     local missing=()
-    compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || missing+=(postgresql)
     /usr/bin/python3 -c 'import psycopg2' 2>/dev/null || missing+=(python3-psycopg2)
     has git || missing+=(git)
     if [ ${#missing[@]} -gt 0 ]; then
         apt_install "${missing[@]}"
     fi
+    if ! compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null; then
+        install_without_default_cluster
+    fi
+}
+
+# Tests make their own servers, so the package shall not start one.
+install_without_default_cluster() {
+    local choice=/etc/postgresql-common/createcluster.d/pgfleet-tests.conf
+    as_root sh -c "mkdir -p ${choice%/*} && echo 'create_main_cluster = false' >$choice"
+    trap 'as_root rm -f '"$choice" EXIT
+    apt_install postgresql
 }
 
 # ----------------------------------------------------------------------------------------------------------------------

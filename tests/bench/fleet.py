@@ -1,0 +1,99 @@
+"""Whole clusters: by site.yml, by the bare script, out of a fresh clone."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .tools import BUILD, ROOT, as_root, play, run, seconds_by_task, timed
+
+FIRST_PORT = 5461
+BARE = ROOT / "tests/bench/bare.sh"
+
+
+def write_inventory(name: str, standbys: int) -> Path:
+    """An inventory like inventory/local, with names and ports of its own."""
+    folder = BUILD / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / "group_vars").symlink_to(ROOT / "inventory/local/group_vars")
+    nodes = [
+        {"pg_server_port": FIRST_PORT + number, "pg_server_fleet": f"pgfleet{name}"} for number in range(standbys + 1)
+    ]
+    groups = {
+        "pg_primary": {"hosts": {"primary": nodes[0]}},
+        "pg_standby": {"hosts": {f"node{number}": node for number, node in enumerate(nodes[1:], 1)}},
+    }
+    (folder / "hosts.yml").write_text(json.dumps({"postgres": {"children": groups}}))
+    return folder
+
+
+@dataclass
+class Fleet:
+    """A cluster by site.yml."""
+
+    name: str
+    standbys: int
+    data: Path
+    inventory: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.inventory = write_inventory(self.name, self.standbys)
+
+    def play(self, playbook: str, *more: str) -> tuple[float, str]:
+        return play("-i", self.inventory, ROOT / playbook, *more)
+
+    def build(self) -> tuple[float, dict[str, float]]:
+        """Seconds of a run of site.yml, and of its tasks."""
+        seconds, output = self.play(
+            "site.yml", "-e", "pagila_load_source=data", "-e", json.dumps({"pagila_load_data_file": str(self.data)})
+        )
+        return seconds, seconds_by_task(output)
+
+    def destroy(self) -> None:
+        self.play("playbooks/destroy.yml", "-e", "confirm=yes")
+
+
+@contextmanager
+def gone_afterwards(fleet: Fleet) -> Iterator[Fleet]:
+    """Nothing of the fleet is there before, and nothing afterwards, whatever happens."""
+    fleet.destroy()
+    try:
+        yield fleet
+    finally:
+        fleet.destroy()
+
+
+def bare(data: Path) -> float:
+    """Seconds of the bare script."""
+    run(*as_root(BARE, "down"))
+    try:
+        return timed(*as_root(BARE, "up", data))[0]
+    finally:
+        run(*as_root(BARE, "down"))
+
+
+def site(standbys: int, data: Path) -> tuple[float, float, dict[str, float]]:
+    """Seconds of a first run, of a second one, and of the tasks of the first."""
+    with gone_afterwards(Fleet(f"bench{standbys}", standbys, data)) as fleet:
+        first, tasks = fleet.build()
+        second, _ = fleet.build()
+        return first, second, tasks
+
+
+def from_fresh_clone(data: Path) -> float:
+    """Seconds of make cluster in a clone that has no virtual environment yet."""
+    folder = Path(tempfile.mkdtemp(prefix="pgfleet-clone-"))
+    with gone_afterwards(Fleet("benchfresh", 3, data)) as fleet:
+        try:
+            run("git", "-c", "safe.directory=*", "clone", "--quiet", ROOT, folder / "clone")
+            words = {"ANSIBLE_ARGS": f"-i '{fleet.inventory}'", "PATH": os.environ["PATH"]}
+            return timed("make", "cluster", cwd=folder / "clone", **words)[0]
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,80 @@
+"""What every measurement uses: the clock, commands, the machine."""
+
+from __future__ import annotations
+
+import os
+import re
+import statistics
+import subprocess
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build/bench"
+VENV = ROOT / ".venv/bin"
+_PROFILE_LINE = re.compile(r"^(\S.*?) -{2,} +([\d.]+)s$", re.MULTILINE)
+OWNER = "postgres" if os.geteuid() == 0 else ""
+
+
+class BenchError(Exception):
+    """A measurement that could not be made."""
+
+
+def run(*command: str | Path, cwd: Path = ROOT, text: str | None = None, **environment: str) -> str:
+    """Output of a command; raises with its last words when it fails."""
+    words = [str(word) for word in command]
+    done = subprocess.run(
+        words, cwd=cwd, env={**os.environ, **environment}, input=text, text=True, check=False,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=None if text is not None else subprocess.DEVNULL,
+    )  # fmt: skip
+    if done.returncode:
+        raise BenchError(f"{' '.join(words)} ended with {done.returncode}:\n{done.stdout[-3000:]}")
+    return done.stdout
+
+
+def timed(*command: str | Path, cwd: Path = ROOT, **environment: str) -> tuple[float, str]:
+    """Seconds and output of a command, with what was written before it already on the disk."""
+    subprocess.run(["sync"], check=True)
+    start = time.monotonic()
+    output = run(*command, cwd=cwd, **environment)
+    return time.monotonic() - start, output
+
+
+def play(*words: str | Path) -> tuple[float, str]:
+    """Seconds and output of ansible-playbook, which ends with the seconds of each task."""
+    return timed(
+        VENV / "ansible-playbook", *words,
+        ANSIBLE_CONFIG=str(ROOT / "ansible.cfg"), ANSIBLE_CALLBACKS_ENABLED="ansible.posix.profile_tasks",
+        PROFILE_TASKS_TASK_OUTPUT_LIMIT="all", ANSIBLE_NOCOLOR="1",
+    )  # fmt: skip
+
+
+def seconds_by_task(output: str) -> dict[str, float]:
+    """The list at the end of a play's output."""
+    tasks: dict[str, float] = {}
+    for name, seconds in _PROFILE_LINE.findall(output):
+        tasks[name] = tasks.get(name, 0) + float(seconds)
+    return tasks
+
+
+def as_root(*command: str | Path) -> list[str | Path]:
+    return [*([] if os.geteuid() == 0 else ["sudo", "-n"]), *command]
+
+
+def as_owner(*command: str | Path) -> list[str | Path]:
+    """The command, run by the owner of throwaway servers, which refuse to run as root."""
+    return [*(["runuser", "-u", OWNER, "--"] if OWNER else []), *command]
+
+
+def bin_dir() -> Path:
+    """Programs of the newest PostgreSQL on this machine."""
+    return max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+
+
+def median(values: Iterable[float]) -> float:
+    return round(statistics.median(values), 3)
+
+
+def ratio(over: Sequence[float], under: Sequence[float]) -> float:
+    return round(statistics.median(over) / statistics.median(under), 3)

@@ -152,6 +152,7 @@ class Servers:
     """Makes servers and stops every one of them at the end."""
 
     run = staticmethod(run)
+    as_owner = staticmethod(as_owner)
     bin_dir = staticmethod(bin_dir)
 
     def __init__(self, folder: Path, pristine: Path) -> None:

@@ -168,10 +168,10 @@ def read_marker(dest: str) -> dict[str, Any] | None:
     try:
         if os.lstat(path).st_uid not in (0, os.stat(os.path.dirname(dest)).st_uid, os.geteuid()):
             return None
-        noted = json.loads(_read(path) or "{}")
+        noted = json.loads(_read(path))
     except (OSError, ValueError):
         return None
-    return noted if isinstance(noted, dict) and noted.get("dest") == dest else {}
+    return noted if isinstance(noted, dict) and noted.get("dest") == dest else None
 
 
 def _incoming_phase(dest: str) -> str | None:

@@ -1,0 +1,255 @@
+# Copyright (c) 2026 The pgfleet.cluster developers
+# MIT License (see LICENSE or https://opensource.org/license/mit)
+"""Look at a destination and a source, and make the one a clone of the other."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ._basebackup import CLONED, REPLACED, Beside, CloneFacts, ClonePlan, Source, plan_clone
+from ._clone_passfile import check_passfile, passfile_line, read_passfile, save_passfile, with_password
+from ._clone_recovery import AUTO_CONF, Recovery, read_settings, write_settings
+from ._clone_run import Copied, CopyOptions, copy, free_bytes, refuse_too_large, verify
+from ._clone_source import check_slot, conninfo_pairs, read_source, rehearse_streaming, replication_session
+from ._datadir import INCOMING, DataDir, bin_dir_version, find_bin_dir, inspect
+from ._datadir_child import end_orphans
+from ._datadir_swap import (
+    SWAPPING,
+    Work,
+    begin,
+    clean,
+    commit,
+    finish,
+    leftover_bytes,
+    new_work,
+    outside_directories,
+    read_work,
+    write_file,
+)
+from ._errors import InvalidInput
+
+#: Seconds in which the server notices that a killed earlier run has gone.
+_PATIENCE = 5.0
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was found, and what is to be done about it."""
+
+    dest: DataDir
+    source: Source
+    plan: ClonePlan
+    copying: CopyOptions
+    besides: tuple[str, ...]
+    auto_conf: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a clone came to."""
+
+    copied: Copied
+    verify_seconds: float | None
+    replaced_path: str | None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What an earlier run had made ready and this one has put into place."""
+
+    action: str
+    replaced_path: str | None
+
+
+class Clone:
+    """One destination and what is wanted there, as the module's options say."""
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        self.params = dict(params)
+        _check_paths(params)
+        self.dest = os.path.realpath(params["dest"])
+        self.pairs = conninfo_pairs(params)
+        self.slot: str = params["slot"] or ""
+        extra = {"application_name": params["application_name"], "passfile": params["passfile"]}
+        wanted = {**self.pairs, **{name: value for name, value in extra.items() if value}}
+        self.recovery = Recovery(wanted, self.slot)
+        self.streams = params["wal_method"] == "stream"
+
+    @property
+    def passfile_text(self) -> str | None:
+        """What the password file must become; None when it is as it must be, or is not ours to write."""
+        path, password = self.params["passfile"], self.params["login_password"]
+        if not path:
+            return None
+        if not password:
+            check_passfile(path)
+            return None
+        text = read_passfile(path)
+        wanted = with_password(text, *self._address(), password)
+        loose = os.path.isfile(path) and bool(os.stat(path).st_mode & 0o077)
+        return wanted if loose or wanted != text else None
+
+    def _address(self) -> tuple[str, int, str]:
+        return self.pairs.get("host", "localhost"), self.params["login_port"], self.params["login_user"]
+
+    def look(self) -> Look:
+        """Facts, then the decision. The destination is read before the source, which only moves forward."""
+        with replication_session(self.params) as server:
+            bin_dir = self.params["bin_dir"] or find_bin_dir(server.major)
+            dest = inspect(self.dest, bin_dir)
+            source = read_source(server)
+            copying = self._copying(bin_dir, source, dest)
+            copying.require_features(source.major)
+            besides = self._besides(copying)
+            facts = CloneFacts(dest, source, bin_dir_version(bin_dir), self._is_strange(self.dest), besides)
+            plan = plan_clone(facts, self.params["force"], self.params["rebuild"])
+            if self.slot:
+                check_slot(server, self.slot)
+        paths = tuple(beside.path for beside in besides)
+        return Look(dest, source, plan, copying, paths, _read(os.path.join(self.dest, AUTO_CONF)))
+
+    def rehearse(self, look: Look, leftover: bool) -> None:
+        """Find what would stop a clone before anything is changed."""
+        if look.plan.finish:
+            return
+        if self.streams:
+            rehearse_streaming(self.params, look.source, self.slot, _PATIENCE if leftover else 0)
+        if self.params["source_size"]:
+            refuse_too_large(self.params["source_size"], self._room(look), self.dest)
+
+    def prepare(self) -> Finished | None:
+        """Make an earlier run's end good: finish it, or clear away what it left."""
+        work = read_work(self.dest)
+        if work:
+            end_orphans([move.new for move in work.moves])
+        if work and work.phase == SWAPPING:
+            return Finished(REPLACED if work.replaces else CLONED, finish(work))
+        clean(self.dest)
+        return None
+
+    def clone(self, look: Look) -> Done:
+        """Copy, set up as a standby, verify, and put into place."""
+        replaces = look.plan.action == REPLACED
+        work = new_work("clone", self.dest, look.besides, replaces, self.params["keep_replaced"])
+        begin(work)
+        try:
+            copied = copy(look.copying, work.incoming, self._room(look))
+            self._set_up(work.incoming)
+            seconds = self._verify(look, work)
+            work = commit(work)
+        except BaseException:
+            end_orphans([move.new for move in work.moves])
+            clean(self.dest)
+            raise
+        return Done(copied, seconds, finish(work))
+
+    def _verify(self, look: Look, work: Work) -> float | None:
+        if not self.params["verify"]:
+            return None
+        return verify(look.copying.bin_dir, work.incoming, self.params["wal_method"] != "none")
+
+    def _set_up(self, incoming: str) -> None:
+        path = os.path.join(incoming, AUTO_CONF)
+        write_file(path, write_settings(_read(path), self.recovery.fresh()))
+        write_file(os.path.join(incoming, "standby.signal"), "")
+        os.chmod(incoming, 0o700)
+
+    def needed_recovery(self, look: Look) -> dict[str, str]:
+        """The settings of a kept standby that differ from the wanted ones."""
+        return self.recovery.needed(look.auto_conf)
+
+    def save_recovery(self, look: Look, needed: Mapping[str, str]) -> None:
+        if needed:
+            write_file(os.path.join(self.dest, AUTO_CONF), write_settings(look.auto_conf, needed))
+
+    def save_passfile(self, text: str | None) -> None:
+        if text is not None:
+            save_passfile(self.params["passfile"], text)
+
+    def settings_after(self, look: Look) -> dict[str, str]:
+        """The recovery settings as they are when all is done."""
+        changed = self.recovery.fresh() if look.plan.changed else self.needed_recovery(look)
+        return {**read_settings(look.auto_conf), **changed}
+
+    def _copying(self, bin_dir: str, source: Source, dest: DataDir) -> CopyOptions:
+        params = self.params
+        pairs = {**self.pairs, "connect_timeout": str(params["connect_timeout"])}
+        password = params["login_password"]
+        if params["passfile"] and not password:
+            pairs["passfile"] = params["passfile"]
+        mapping = {old: os.path.realpath(new) for old, new in params["tablespace_mapping"].items()}
+        return CopyOptions(
+            bin_dir,
+            pairs,
+            source.address,
+            passfile_line(*self._address(), password) if password else "",
+            tablespaces={**self._present_tablespaces(dest, mapping), **mapping},
+            wal_dir=os.path.realpath(params["wal_dir"]) if params["wal_dir"] else "",
+            slot=self.slot,
+            max_rate=params["max_rate"] or "",
+            compression=params["compression"] or "",
+            **{name: params[name] for name in ("checkpoint", "wal_method", "manifest_checksums")},
+        )
+
+    def _present_tablespaces(self, dest: DataDir, mapping: Mapping[str, str]) -> dict[str, str]:
+        """Places of tablespaces of a directory that is replaced: the new ones come beside them first."""
+        if not dest.is_directory:
+            return {}
+        outside = outside_directories(self.dest)
+        spaces = [path for link, path in outside.items() if os.path.basename(link) != "pg_wal"]
+        return {path: path for path in spaces if path not in mapping and path not in mapping.values()}
+
+    def _besides(self, copying: CopyOptions) -> tuple[Beside, ...]:
+        wanted = dict.fromkeys(copying.tablespaces.values(), "tablespace_mapping")
+        if copying.wal_dir:
+            wanted[copying.wal_dir] = "wal_dir"
+        used = outside_directories(self.dest).values()
+        return tuple(
+            Beside(
+                path,
+                option,
+                vacant=_is_vacant(path),
+                is_mount_point=os.path.ismount(path),
+                used_by_dest=path in used,
+                strange_incoming=self._is_strange(path),
+            )
+            for path, option in wanted.items()
+        )
+
+    def _is_strange(self, path: str) -> bool:
+        """Whether what lies at ``<path>.incoming`` is not noted as ours."""
+        work = read_work(self.dest)
+        ours = {move.new for move in work.moves} if work else set()
+        return path + INCOMING not in ours and not _is_vacant(path + INCOMING)
+
+    def _room(self, look: Look) -> int:
+        places = (self.dest, *look.copying.tablespaces.values())
+        return free_bytes(os.path.dirname(path) for path in places) + leftover_bytes(self.dest)
+
+
+def _check_paths(params: Mapping[str, Any]) -> None:
+    dest = os.path.realpath(params["dest"])
+    outside = {
+        "wal_dir": params["wal_dir"],
+        **{f"tablespace_mapping[{old}]": new for old, new in params["tablespace_mapping"].items()},
+    }
+    for option, path in {"dest": params["dest"], **outside}.items():
+        if path and not os.path.isabs(path):
+            raise InvalidInput(f"{option} '{path}' is not an absolute path.", "Give one that begins with '/'.")
+        if path and option != "dest" and os.path.commonpath([dest, os.path.realpath(path)]) == dest:
+            raise InvalidInput(f"{option} '{path}' is inside dest '{dest}'.", "Give a directory outside of it.")
+
+
+def _is_vacant(path: str) -> bool:
+    return not os.path.lexists(path) or (os.path.isdir(path) and not os.listdir(path))
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            return file.read()
+    except FileNotFoundError:
+        return ""

@@ -1,0 +1,107 @@
+# Copyright (c) 2026 The pgfleet.cluster developers
+# MIT License (see LICENSE or https://opensource.org/license/mit)
+"""Passwords for libpq: in the standby's password file, or in a file that only exists while it is open."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ._datadir_swap import make_parents, write_file
+from ._errors import PgFleetError
+
+_FIELD = re.compile(r"((?:[^\\:]|\\.)*)(?::|$)")
+
+
+class PassfileUnusable(PgFleetError):
+    """libpq would ignore the password file."""
+
+    code = "passfile_unusable"
+
+
+def passfile_line(host: str, port: int, user: str, password: str) -> str:
+    """A line of a password file; it serves replication and every database."""
+    return ":".join(_escaped(field) for field in (host, str(port))) + ":*:" + ":".join(map(_escaped, (user, password)))
+
+
+def _escaped(field: str) -> str:
+    return field.replace("\\", "\\\\").replace(":", "\\:")
+
+
+def _fields(line: str) -> list[str]:
+    return [re.sub(r"\\(.)", r"\1", field) for field in _FIELD.findall(line)][:5]
+
+
+def find_password(text: str, host: str, port: int, user: str) -> str | None:
+    """What libpq would find for a replication connection: the first line that matches counts."""
+    for line in text.splitlines():
+        fields = _fields(line)
+        if line.startswith("#") or len(fields) < 5:
+            continue
+        wanted = (host, str(port), "replication", user)
+        if all(field in ("*", want) for field, want in zip(fields, wanted)):
+            return fields[4]
+    return None
+
+
+def with_password(text: str, host: str, port: int, user: str, password: str) -> str:
+    """The text with the password in it; unchanged when libpq finds that one already."""
+    if find_password(text, host, port, user) == password:
+        return text
+    stale = (host, str(port), user)
+    lines = [line for line in text.splitlines() if _address(line) != stale]
+    return "\n".join([passfile_line(host, port, user, password), *lines]) + "\n"
+
+
+def _address(line: str) -> tuple[str, ...]:
+    fields = _fields(line)
+    return () if line.startswith("#") or len(fields) < 5 else (fields[0], fields[1], fields[3])
+
+
+def read_passfile(path: str) -> str:
+    """The text of a password file, empty when there is none yet."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except FileNotFoundError:
+        return ""
+
+
+def check_passfile(path: str) -> None:
+    """Refuse a password file that libpq would ignore, before a server refuses the login."""
+    if not os.path.isfile(path):
+        raise PassfileUnusable(
+            f"There is no password file '{path}'.", "Make it, or give login_password too.", "passfile_missing"
+        )
+    if os.stat(path).st_mode & 0o077:
+        raise PassfileUnusable(
+            f"Others may read the password file '{path}', so libpq ignores it.",
+            "Set its mode to 0600.",
+            "passfile_mode",
+        )
+
+
+def save_passfile(path: str, text: str) -> None:
+    """Write a password file for the owner alone."""
+    make_parents(path)
+    write_file(path, text)
+
+
+@contextmanager
+def passing(line: str) -> Iterator[tuple[dict[str, str], tuple[int, ...]]]:
+    """Environment and open files of a program that finds this line as its password file.
+
+    The file lies in memory and has no name: nobody else can open it, and no kill leaves it behind.
+    """
+    if not line:
+        yield {}, ()
+        return
+    file = os.memfd_create("pgfleet-passfile")
+    try:
+        os.fchmod(file, 0o600)
+        os.write(file, line.encode() + b"\n")
+        yield {"PGPASSFILE": f"/proc/self/fd/{file}"}, (file,)
+    finally:
+        os.close(file)

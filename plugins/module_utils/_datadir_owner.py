@@ -1,0 +1,42 @@
+# Copyright (c) 2026 The pgfleet.cluster developers
+# MIT License (see LICENSE or https://opensource.org/license/mit)
+"""Work on data directories as their owner, and name what the operating system refuses."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ._errors import PgFleetError
+
+_CODES = {
+    errno.EACCES: ("not_permitted", "Run the task as the owner of the directory (become_user)."),
+    errno.EPERM: ("not_permitted", "Run the task as the owner of the directory (become_user)."),
+    errno.EROFS: ("not_permitted", "The file system is mounted read-only."),
+    errno.ENOSPC: ("not_enough_space", "Free space, or give a dest on a larger file system."),
+    errno.EXDEV: ("mount_point", "Directories that are renamed must not lie on different file systems."),
+}
+
+
+class SystemRefused(PgFleetError):
+    """The operating system refused an operation on a file or a program."""
+
+    code = "os_error"
+
+
+@contextmanager
+def as_owner() -> Iterator[None]:
+    """Refuse to work as root, whose files no server may use; errors of the system become ours."""
+    if os.geteuid() == 0:
+        raise SystemRefused(
+            "A data directory must not belong to root: no server would start in it.",
+            "Run the task as the operating-system user of the server (become_user: postgres).",
+            "run_as_root",
+        )
+    try:
+        yield
+    except OSError as error:
+        code, remedy = _CODES.get(error.errno or 0, ("os_error", "The system's own words say why."))
+        raise SystemRefused(f"The operating system refused: {error}.", remedy, code) from error

@@ -1,0 +1,362 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The pgfleet.cluster developers
+# MIT License (see LICENSE or https://opensource.org/license/mit)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: basebackup
+short_description: Make a data directory a verified clone of a running PostgreSQL server
+version_added: 1.0.0
+description:
+  - Makes a data directory a standby of a running server, or finds that it already is one. Starting the standby is left to others.
+  - Decides from facts, which are the control file, the signal files, a live server process and what the source says over a
+    replication connection (system identifier, timeline, timeline history, position), never from C(PG_VERSION).
+  - A directory is kept when it is of the same system, is set up as a standby, and its WAL is a beginning of the source's.
+    It is cloned when it is missing or empty, also after an earlier run was interrupted.
+    Everything else is refused with a code that names it, and replaced when O(force=true).
+  - The clone is made in C(<dest>.incoming), verified against its manifest, flushed to disk, then renamed. A run that was killed at any
+    moment is cleared away, or finished, by the next one; a finished clone is not made again. An earlier pg_basebackup dies with its module.
+  - Before anything is changed, and in check mode, the module logs in for replication twice, as pg_basebackup will, and streams from O(slot) for a moment.
+  - Source is the PostgreSQL manual, sections pg_basebackup, pg_verifybackup, pg_controldata and Streaming Replication Protocol.
+options:
+  dest:
+    description:
+      - Data directory of the standby. Its parent must be writable. The connection options lead to the server it is cloned from.
+      - It must not be a mount point, because a clone cannot be renamed over one. Give a directory below it.
+    type: path
+    required: true
+    aliases: [path, pgdata]
+  login_user:
+    description: Role to log in as. It needs the REPLICATION attribute. The standby follows as this role, too.
+    type: str
+    default: replicator
+    aliases: [login]
+  login_password:
+    description:
+      - Password of O(login_user). Never put on a command line, never logged.
+      - Together with O(passfile) it is written there. Alone it serves the clone only, from a file in memory, and the standby needs another way to log in.
+    type: str
+    default: ""
+  passfile:
+    description:
+      - Password file (libpq C(.pgpass)) of the standby, put into C(primary_conninfo).
+      - With O(login_password) the module makes sure that it has the password and the mode 0600, also when the directory is kept.
+        Without, it must be there.
+    type: path
+  slot:
+    description:
+      - Physical replication slot of the standby. It must exist (M(pgfleet.cluster.replication_slot) creates it) and must not be in use.
+      - WAL is streamed through it during the copy, and C(primary_slot_name) is set to it, so nothing is lost until the standby starts.
+    type: str
+  application_name:
+    description: Name of the standby in C(pg_stat_replication) and C(synchronous_standby_names), put into C(primary_conninfo).
+    type: str
+  bin_dir:
+    description: Directory of pg_basebackup and its companions. Without it, that of the source's major version is looked for.
+    type: path
+  checkpoint:
+    description: Whether the source writes its checkpoint at once, or spread over time, which may take minutes.
+    type: str
+    default: fast
+    choices: [fast, spread]
+  wal_method:
+    description: How the WAL written during the copy is brought along. V(stream) needs two free WAL senders. V(none) relies on O(slot) or an archive.
+    type: str
+    default: stream
+    choices: [stream, fetch, none]
+  max_rate:
+    description: Greatest transfer rate, in kB/s, or with the suffix V(k) or V(M).
+    type: str
+  compression:
+    description:
+      - Compression by the server of what goes over the network, V(server-gzip), V(server-lz4) or V(server-zstd), optionally with a level as in
+        V(server-zstd:3). Needs PostgreSQL 15. The data directory itself is not compressed.
+    type: str
+  manifest_checksums:
+    description: Algorithm of the checksums in the manifest.
+    type: str
+    default: CRC32C
+    choices: [NONE, CRC32C, SHA224, SHA256, SHA384, SHA512]
+  wal_dir:
+    description: Directory for the WAL, outside of O(dest), which then has a link to it.
+    type: path
+  tablespace_mapping:
+    description:
+      - Directories of the source's tablespaces and where they go here. Those that are not named keep their paths.
+      - Name them all, to themselves where need be. Only for named ones an interrupted clone can be cleared away.
+    type: dict
+    default: {}
+  verify:
+    description: Whether to check every file against the manifest, and that the WAL can be read, before the clone is put into place.
+    type: bool
+    default: true
+  force:
+    description:
+      - Replace a directory that would be refused. It is set aside as C(<dest>.replaced-YYYYMMDDTHHMMSSZ).
+      - Does not help against a running server, a mount point or programs of another version.
+    type: bool
+    default: false
+  rebuild:
+    description:
+      - Replace also a directory that would be kept, for example of a standby whose slot is lost. Every run with it clones anew.
+    type: bool
+    default: false
+  keep_replaced:
+    description: Whether the replaced directory is kept under its dated name. If not, it is deleted once the clone is in place.
+    type: bool
+    default: true
+  source_size:
+    description:
+      - Bytes of the source's databases and tablespaces, if known, compared with the free space before anything is changed.
+      - The size that pg_basebackup itself announces at its start is compared in any case, and the copy ended when it does not fit.
+    type: int
+extends_documentation_fragment:
+  - pgfleet.cluster.connection
+  - pgfleet.cluster.attributes
+notes:
+  - Run the task as the operating-system user of the server (C(become_user)), never as root.
+  - While a clone is made, C(<dest>.incoming.pgfleet) notes what is being made and C(<dest>.incoming.lock) keeps a second run away.
+  - O(login_db) is not used.
+  - 'On failure RV(ignore:code) is one of C(no_hba_entry), C(wrong_password), C(not_replication_role), C(role_missing), C(no_free_wal_sender), C(unreachable),
+    C(slot_missing), C(slot_active), C(slot_mismatch), C(slot_lost), C(passfile_missing), C(passfile_mode), C(not_enough_space),
+    C(server_running), C(other_system), C(former_primary), C(diverged), C(not_a_standby), C(foreign_files), C(unfinished_copy),
+    C(unreadable_control_file), C(version_mismatch), C(mount_point), C(not_a_directory), C(not_empty), C(incoming_foreign), C(dest_appeared),
+    C(busy), C(verification_failed), C(source_corrupt), C(clone_failed), C(programs_missing), C(missing_feature), C(invalid_input), C(run_as_root),
+    C(not_permitted), C(not_readable), C(os_error).'
+seealso:
+  - module: pgfleet.cluster.replication_slot
+  - module: pgfleet.cluster.initdb
+  - name: pg_basebackup in the PostgreSQL manual
+    description: The program that copies.
+    link: https://www.postgresql.org/docs/current/app-pgbasebackup.html
+author: The pgfleet.cluster developers (@pgfleet)
+"""
+
+EXAMPLES = r"""
+- name: Clone the primary, ready to follow it through its own slot
+  pgfleet.cluster.basebackup:
+    dest: /var/lib/postgresql/17/main
+    login_host: primary
+    login_password: "{{ replicator_password }}"
+    passfile: /var/lib/postgresql/.pgpass
+    slot: node1_slot
+    application_name: node1
+  become: true
+  become_user: postgres
+
+- name: Rebuild a former primary, its old data set aside
+  pgfleet.cluster.basebackup:
+    dest: /var/lib/postgresql/17/main
+    login_host: node1
+    passfile: /var/lib/postgresql/.pgpass
+    slot: primary_slot
+    force: true
+  become: true
+  become_user: postgres
+
+- name: Over a thin line, with the WAL and a tablespace on disks of their own
+  pgfleet.cluster.basebackup:
+    dest: /var/lib/postgresql/17/main
+    login_host: primary
+    passfile: /var/lib/postgresql/.pgpass
+    slot: node3_slot
+    compression: server-zstd
+    max_rate: 50M
+    wal_dir: /srv/wal/main
+    tablespace_mapping:
+      /srv/ts/history: /srv/slow/history
+  become: true
+  become_user: postgres
+"""
+
+RETURN = r"""
+action:
+  description: What was done, or would be. One of V(kept), V(cloned) and V(replaced).
+  returned: success
+  type: str
+  sample: cloned
+reason:
+  description:
+    - Why, as a stable code. V(is_standby) with V(kept). V(missing), V(empty), V(unfinished_clone) or V(finish_swap) with V(cloned).
+      V(rebuild), V(finish_swap) or the code of the refusal that O(force) overruled with V(replaced).
+  returned: success
+  type: str
+  sample: missing
+explanation:
+  description: The reason as a sentence.
+  returned: success
+  type: str
+  sample: "'/var/lib/postgresql/15/node1' does not exist."
+system_identifier:
+  description: System identifier of the source, and so of the clone.
+  returned: success
+  type: str
+  sample: "7710473686492966654"
+timeline:
+  description: Timeline of the directory; in check mode, when it would be cloned, that of the source.
+  returned: success
+  type: int
+  sample: 1
+start_lsn:
+  description: Where the WAL that the clone needs begins. Null when nothing was copied.
+  returned: success
+  type: str
+  sample: 0/2000028
+end_lsn:
+  description: The position at which the clone is consistent. Null when nothing was copied.
+  returned: success
+  type: str
+  sample: 0/2000100
+bytes:
+  description: Bytes of the files that were copied, without WAL. Null when nothing was copied.
+  returned: success
+  type: int
+  sample: 23499776
+seconds:
+  description: Seconds that copying and flushing to disk took. Null when nothing was copied.
+  returned: success
+  type: float
+  sample: 0.18
+mb_per_s:
+  description: Megabytes (of 1000000 bytes) copied in a second. Null when nothing was copied.
+  returned: success
+  type: float
+  sample: 129.8
+verify_seconds:
+  description: Seconds that verification took. Null when nothing was verified.
+  returned: success
+  type: float
+  sample: 0.03
+replaced_path:
+  description: Where the replaced directory has been kept. Null when there is none.
+  returned: success
+  type: str
+  sample: /var/lib/postgresql/15/node1.replaced-20260521T041507Z
+recovery_changed:
+  description: Whether C(primary_conninfo) or C(primary_slot_name) of a kept directory was changed. A running standby must then be reloaded.
+  returned: success
+  type: bool
+  sample: false
+passfile_changed:
+  description: Whether the password was written to O(passfile).
+  returned: success
+  type: bool
+  sample: true
+"""
+
+from dataclasses import replace
+from typing import Any, NoReturn
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import connection_spec
+from ansible_collections.pgfleet.cluster.plugins.module_utils._basebackup import ClonePlan
+from ansible_collections.pgfleet.cluster.plugins.module_utils._clone import Clone, Done, Finished, Look
+from ansible_collections.pgfleet.cluster.plugins.module_utils._clone_recovery import read_settings, shown_settings
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_owner import as_owner
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_swap import lock, refuse_busy
+from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import require_psycopg2
+
+NO_COPY = dict.fromkeys(("bytes", "seconds", "mb_per_s", "start_lsn", "end_lsn"))
+
+
+def argument_spec() -> dict[str, Any]:
+    return connection_spec(
+        dest={"type": "path", "required": True, "aliases": ["path", "pgdata"]},
+        login_user={"type": "str", "default": "replicator", "aliases": ["login"]},
+        passfile={"type": "path"},
+        slot={"type": "str"},
+        application_name={"type": "str"},
+        bin_dir={"type": "path"},
+        checkpoint={"type": "str", "default": "fast", "choices": ["fast", "spread"]},
+        wal_method={"type": "str", "default": "stream", "choices": ["stream", "fetch", "none"]},
+        max_rate={"type": "str"},
+        compression={"type": "str"},
+        manifest_checksums={
+            "type": "str",
+            "default": "CRC32C",
+            "choices": ["NONE", "CRC32C", "SHA224", "SHA256", "SHA384", "SHA512"],
+        },
+        wal_dir={"type": "path"},
+        tablespace_mapping={"type": "dict", "default": {}},
+        verify={"type": "bool", "default": True},
+        force={"type": "bool", "default": False},
+        rebuild={"type": "bool", "default": False},
+        keep_replaced={"type": "bool", "default": True},
+        source_size={"type": "int"},
+    )
+
+
+def clone_now(module: AnsibleModule, clone: Clone, first: Look) -> tuple[Look, Done | Finished | None]:
+    """Do the plan as the only run that works on the destination; another one may have done it meanwhile."""
+    with lock(clone.dest):
+        finished = clone.prepare()
+        look = clone.look()
+        if finished and not look.plan.changed:
+            plan = ClonePlan(finished.action, "finish_swap", f"The clone of an earlier run is in '{clone.dest}' now.")
+            return replace(look, plan=plan), finished
+        if not look.plan.changed:
+            return look, None
+        clone.rehearse(look, leftover=bool(first.dest.incoming))
+        if look.plan.action == first.plan.action:
+            look = replace(look, plan=first.plan)
+        module.log(f"clone of {look.source.address} into {clone.dest} begins: {look.plan.sentence}")
+        done = clone.clone(look)
+    module.log(f"clone into {clone.dest} is done: {done.copied.as_result()}")
+    return look, done
+
+
+def as_result(clone: Clone, look: Look, done: Done | Finished | None, needed: dict[str, str]) -> dict[str, Any]:
+    plan = look.plan
+    kept = not plan.changed or isinstance(done, Finished)
+    copied = done.copied.as_result() if isinstance(done, Done) else NO_COPY
+    after = clone.settings_after(look)
+    return {
+        "changed": plan.changed or bool(needed),
+        "action": plan.action,
+        "reason": plan.reason,
+        "explanation": plan.sentence,
+        "system_identifier": look.source.system_identifier,
+        "timeline": look.dest.timeline if kept else look.source.timeline,
+        **copied,
+        "verify_seconds": done.verify_seconds if isinstance(done, Done) else None,
+        "replaced_path": done.replaced_path if done else None,
+        "recovery_changed": bool(needed),
+        "diff": {
+            "before": {"state": plan.reason, **shown_settings(read_settings(look.auto_conf))},
+            "after": {"state": "is_standby", **shown_settings(after)},
+        },
+    }
+
+
+def run(module: AnsibleModule) -> dict[str, Any]:
+    clone = Clone(module.params)
+    passfile = clone.passfile_text
+    look, done = clone.look(), None
+    if look.plan.changed and module.check_mode:
+        refuse_busy(clone.dest)
+        clone.rehearse(look, leftover=bool(look.dest.incoming))
+    elif look.plan.changed:
+        look, done = clone_now(module, clone, look)
+    needed = {} if look.plan.changed else clone.needed_recovery(look)
+    if not module.check_mode:
+        clone.save_passfile(passfile)
+        clone.save_recovery(look, needed)
+    result = as_result(clone, look, done, needed)
+    return {**result, "passfile_changed": passfile is not None, "changed": result["changed"] or passfile is not None}
+
+
+def main() -> NoReturn:
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    require_psycopg2(module)
+    try:
+        with as_owner():
+            result = run(module)
+    except PgFleetError as error:
+        module.fail_json(**error.as_result())
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

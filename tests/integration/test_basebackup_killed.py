@@ -1,0 +1,147 @@
+# Copyright (c) 2026 The pgfleet.cluster developers
+# MIT License (see LICENSE or https://opensource.org/license/mit)
+"""Clones whose module is killed at some moment: nothing of it goes on, and the next run makes it good."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+
+def kill_module(started):
+    """Only the module's process: beneath runuser, when the tests run as root."""
+    children = Path(f"/proc/{started.pid}/task/{started.pid}/children").read_text().split()
+    module = int(children[0]) if os.geteuid() == 0 else started.pid
+    os.kill(module, signal.SIGKILL)
+
+
+def kill_group(started):
+    os.killpg(started.pid, signal.SIGKILL)
+
+
+def noted(dest):
+    """The moment the note is written, before any data."""
+    return Path(f"{dest}.incoming.pgfleet").exists()
+
+
+def data_arrives(dest):
+    return any(Path(f"{dest}.incoming").glob("base/*/*"))
+
+
+def copied(dest):
+    return Path(f"{dest}.incoming/backup_manifest").exists()
+
+
+def programs_on(dest):
+    shown = subprocess.run(["ps", "-eo", "pid,args", "ww"], check=True, capture_output=True, text=True).stdout
+    return [line for line in shown.splitlines() if f"{dest}.incoming" in line]
+
+
+def wait_until(found, what):
+    deadline = time.monotonic() + 10
+    while not found():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.0005)
+
+
+def plain_copy(servers, primary, path):
+    """A slow pg_basebackup that no module watches."""
+    command = servers.as_owner(
+        servers.bin_dir() / "pg_basebackup", f"--pgdata={path}", "-h", primary.socket, "-p", str(primary.port),
+        "-U", "postgres", "--max-rate=4M", "--checkpoint=fast",
+    )  # fmt: skip
+    return subprocess.Popen(command, cwd="/", stderr=subprocess.PIPE, start_new_session=True)
+
+
+@pytest.fixture
+def outside(servers):
+    """A primary with a tablespace and a slot, and where the directories of its clone go."""
+    primary = servers.primary()
+    primary.psql("SELECT pg_create_physical_replication_slot('node1_slot', true)")
+    space = servers.data("space")
+    servers.run("mkdir", space)
+    primary.psql(f"CREATE TABLESPACE side LOCATION '{space}'")
+    primary.psql("CREATE TABLE t TABLESPACE side AS SELECT n, repeat('x', 500) AS x FROM generate_series(1, 20000) AS n")
+    dest = servers.data("node1")
+    return primary, dest, {
+        "dest": str(dest), "slot": "node1_slot", "wal_dir": str(servers.data("wal")),
+        "tablespace_mapping": {str(space): str(servers.data("here"))},
+        "passfile": str(servers.data("pass")), **primary.replicator,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("kill", [kill_module, kill_group])
+@pytest.mark.parametrize(
+    ("moment", "more"),
+    [
+        (noted, {"max_rate": "4M"}),
+        (data_arrives, {"max_rate": "4M"}),
+        (copied, {"manifest_checksums": "SHA512"}),
+    ],
+    ids=["before data", "in the middle", "before the rename"],
+)
+def test_killed_and_run_again(servers, module, outside, moment, more, kill):
+    primary, dest, wanted = outside
+    started = module.start("basebackup", **wanted, **more)
+    wait_until(lambda: moment(dest) or started.poll() is not None, "the moment never came")
+    kill(started)
+    started.wait()
+    wait_until(lambda: not programs_on(dest), "pg_basebackup outlived its module")
+    assert not dest.exists()
+    wait_until(lambda: primary.psql("SELECT count(*) FROM pg_stat_replication") == "0", "a WAL sender is left")
+
+    foreseen = module("basebackup", check=True, **wanted)
+    assert (foreseen["action"], foreseen["reason"]) == ("cloned", "unfinished_clone"), foreseen
+    done = module("basebackup", **wanted)
+    assert (done["action"], done["reason"]) == ("cloned", "unfinished_clone"), done
+    assert not [path.name for path in servers.folder.iterdir() if ".incoming" in path.name or ".replaced" in path.name]
+    assert module("basebackup", **wanted)["action"] == "kept"
+    if moment is data_arrives:
+        servers.server(dest).start()
+        wait_until(lambda: primary.psql("SELECT active FROM pg_replication_slots") == "t", "the standby does not follow")
+
+
+def test_orphan_of_an_earlier_run_is_ended(servers, module):
+    """A pg_basebackup that even its watcher could not end: the next run ends it, instead of fighting it."""
+    primary = servers.primary()
+    dest = servers.data("node1")
+    note = {"kind": "clone", "dest": str(dest), "moves": [{"final": str(dest), "aside": f"{dest}.replaced-1"}]}
+    servers.run("sh", "-c", f"cat > '{dest}.incoming.pgfleet'", input=json.dumps(note))
+    orphan = plain_copy(servers, primary, f"{dest}.incoming")
+    wait_until(lambda: data_arrives(dest), "no data")
+    done = module("basebackup", dest=str(dest), **primary.replicator)
+    assert (done["action"], done["reason"]) == ("cloned", "unfinished_clone"), done
+    assert orphan.wait(timeout=5) != 0
+
+
+def test_somebody_elses_unfinished_copy_is_refused_then_set_aside(servers, module):
+    """PG_VERSION is there, but the pg_basebackup that put it there was killed."""
+    primary = servers.primary()
+    dest = servers.data("node1")
+    copy = plain_copy(servers, primary, dest)
+    wait_until(lambda: (dest / "base/1/PG_VERSION").exists() and (dest / "PG_VERSION").exists(), "no data")
+    os.killpg(copy.pid, signal.SIGKILL)
+    copy.wait()
+    wanted = {"dest": str(dest), **primary.replicator}
+    for check in (True, False):
+        refused = module("basebackup", check=check, **wanted)
+        assert (refused["failed"], refused["code"]) == (True, "unfinished_copy"), refused
+        assert "force" in refused["remedy"]
+    done = module("basebackup", force=True, **wanted)
+    assert (done["action"], done["reason"]) == ("replaced", "unfinished_copy"), done
+    assert (Path(done["replaced_path"]) / "base/1/PG_VERSION").exists()
+
+
+def test_incoming_directory_of_somebody_else_is_refused(servers, module):
+    primary = servers.primary()
+    dest = servers.data("node1")
+    servers.run("mkdir", f"{dest}.incoming", f"{dest}.incoming/precious")
+    refused = module("basebackup", dest=str(dest), force=True, **primary.replicator)
+    assert (refused["failed"], refused["code"]) == (True, "incoming_foreign"), refused
+    assert Path(f"{dest}.incoming/precious").is_dir()

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
 
-from ._errors import QueryFailed
+from ._errors import ConnectFailed, QueryFailed
 from ._postgres import Server, address_of, connect, version_text
 from ._slot_server import read_slots
 from ._status import (
@@ -35,6 +35,7 @@ from ._upstream import parse_conninfo
 _MEGABYTE = 1024 * 1024
 _INSUFFICIENT_PRIVILEGE = "42501"
 _NOT_IN_PREREQUISITE_STATE = "55000"
+_SESSION_ENDED = ("08", "57P")
 
 
 class Watch:
@@ -71,10 +72,15 @@ class Watch:
             return self._read()
         except QueryFailed as error:
             promoted_meanwhile = error.facts.get("sqlstate") == _NOT_IN_PREREQUISITE_STATE
-            if self._alive and not promoted_meanwhile:
+            if not _ended(error) and not promoted_meanwhile:
                 raise
         self._close()
-        return self._read()
+        try:
+            return self._read()
+        except QueryFailed as error:
+            if _ended(error):
+                raise _hung_up(self.params, error) from error
+            raise
 
     def database_bytes(self) -> int | None:
         """The size of all databases, for which the server looks at every file; None when the role may not ask."""
@@ -119,6 +125,21 @@ class Watch:
                 raise
             self._rights = dict.fromkeys(self._rights, False)
             return server.row(config_query(server.major, self._rights))
+
+
+def _ended(error: QueryFailed) -> bool:
+    """The session is over: the server went away, ends it, or is not there any more."""
+    state = error.facts.get("sqlstate")
+    return state is None or state.startswith(_SESSION_ENDED)
+
+
+def _hung_up(params: Mapping[str, Any], error: QueryFailed) -> ConnectFailed:
+    return ConnectFailed(
+        f"The session with {address_of(dict(params))} ended: {error.message}",
+        "Wait until the server has started, then try again.",
+        "not_accepting_connections",
+        server_words=error.message,
+    )
 
 
 def _status(

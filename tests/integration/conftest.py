@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 OWNER = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
 NODE_PYTHON = "/usr/bin/python3"
-_free_ports = itertools.count(56400)
+_free_ports = itertools.count(20000 + os.getpid() % 100 * 100)  # below ephemeral ports; runs at the same time differ
 
 
 def bin_dir() -> Path:
@@ -203,16 +204,31 @@ class Servers:
             made.stop("immediate")
 
 
-@pytest.fixture
-def servers(workspace: Path, pristine: Path) -> Iterator[Servers]:
+@contextmanager
+def some_servers(workspace: Path, pristine: Path) -> Iterator[Servers]:
     folder = Path(tempfile.mkdtemp(prefix="t", dir=workspace))
     folder.chmod(0o700)
     if os.geteuid() == 0:
         shutil.chown(folder, OWNER)
     made = Servers(folder, pristine)
-    yield made
-    made.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        yield made
+    finally:
+        made.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def servers(workspace: Path, pristine: Path) -> Iterator[Servers]:
+    with some_servers(workspace, pristine) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def shared_servers(workspace: Path, pristine: Path) -> Iterator[Servers]:
+    """Servers that all tests of a file use; tests leave them as they found them."""
+    with some_servers(workspace, pristine) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,89 @@
+"""The nodes of the local cluster together: three standbys follow, each through a slot of its own."""
+
+from __future__ import annotations
+
+import pytest
+
+PAGILA = {
+    "actor": 200, "address": 603, "category": 16, "city": 600, "country": 109, "customer": 599, "film": 1000,
+    "film_actor": 5462, "film_category": 1000, "inventory": 4581, "language": 6, "payment": 16049, "rental": 16044,
+    "staff": 2, "store": 2,
+}  # fmt: skip
+PAYMENT_PARTITIONS = [723, 2401, 2713, 2547, 2677, 2654, 2334]
+
+
+def test_standbys_stream(primary, standbys):
+    streaming = primary.psql("SELECT application_name, state FROM pg_stat_replication ORDER BY 1").splitlines()
+    assert streaming == sorted(f"{standby.name}|streaming" for standby in standbys)
+
+
+def test_each_standby_has_its_own_active_slot(primary, standbys):
+    statement = (
+        "SELECT slot_name, slot_type, active, wal_status, application_name FROM pg_replication_slots"
+        " LEFT JOIN pg_stat_replication ON pid = active_pid ORDER BY 1"
+    )
+    expected = sorted(f"{standby.name}_slot|physical|t|reserved|{standby.name}" for standby in standbys)
+    assert primary.psql(statement).splitlines() == expected
+
+
+def test_standby_follows_the_primary(standby, primary):
+    assert standby.psql("SELECT pg_is_in_recovery()") == "t"
+    receiver = standby.psql("SELECT status, slot_name, sender_port FROM pg_stat_wal_receiver")
+    assert receiver == f"streaming|{standby.name}_slot|{primary.port}"
+    system = "SELECT system_identifier FROM pg_control_system()"
+    assert standby.psql(system) == primary.psql(system)
+
+
+def test_pagila_is_complete_everywhere(node):
+    counts = {table: int(node.psql(f"SELECT count(*) FROM public.{table}", "pagila")) for table in PAGILA}
+    assert counts == PAGILA
+    by_partition = node.psql(
+        "SELECT count(*) FROM public.payment GROUP BY tableoid ORDER BY tableoid::regclass::text", "pagila"
+    )
+    assert [int(count) for count in by_partition.splitlines()] == PAYMENT_PARTITIONS
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE public.actor SET first_name = first_name",
+        "CREATE TABLE public.forbidden ()",
+        "SELECT nextval('actor_actor_id_seq')",
+    ],
+    ids=["update", "create", "sequence"],
+)
+def test_standby_refuses_writes(standby, statement):
+    assert "25006: cannot execute" in standby.refusal(statement, "-d pagila")
+
+
+def test_row_arrives_on_every_standby(primary, standbys, eventually):
+    primary.psql("CREATE TABLE public.e2e_probe AS SELECT 'here' AS word")
+    try:
+        for standby in standbys:
+            there = "SELECT to_regclass('public.e2e_probe') IS NOT NULL"
+            eventually(lambda node=standby, there=there: node.psql(there) == "t")
+            assert standby.psql("SELECT word FROM public.e2e_probe") == "here"
+    finally:
+        primary.psql("DROP TABLE public.e2e_probe")
+
+
+def test_replicator_may_replicate_and_nothing_else(primary):
+    attributes = "rolcanlogin, rolreplication, rolsuper, rolcreatedb, rolcreaterole, rolbypassrls"
+    assert primary.psql(f"SELECT {attributes} FROM pg_roles WHERE rolname = 'replicator'") == "t|t|f|f|f|f"
+    assert primary.psql("SELECT has_table_privilege('replicator', 'public.actor', 'SELECT')", "pagila") == "f"
+
+
+def test_replicator_cannot_log_in_to_a_database(standby, primary):
+    words = primary.refusal(
+        "SELECT * FROM public.actor",
+        "-h 127.0.0.1 -U replicator -d pagila",
+        f"PGPASSFILE={standby.config}/replication.pgpass",
+    )
+    assert "no pg_hba.conf entry" in words
+
+
+def test_replicator_cannot_replicate_without_the_password(primary):
+    words = primary.refusal(
+        "IDENTIFY_SYSTEM", "-h 127.0.0.1 'user=replicator replication=true'", "PGPASSFILE=/dev/null PGPASSWORD=wrong"
+    )
+    assert "password authentication failed" in words

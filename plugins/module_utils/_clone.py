@@ -16,6 +16,7 @@ from ._clone_run import Copied, CopyOptions, copy, free_bytes, refuse_too_large,
 from ._clone_source import check_slot, conninfo_pairs, read_source, rehearse_streaming, replication_session
 from ._datadir import INCOMING, DataDir, bin_dir_version, find_bin_dir, inspect
 from ._datadir_child import end_orphans
+from ._datadir_owner import refuse_unwritable
 from ._datadir_swap import (
     SWAPPING,
     Work,
@@ -113,6 +114,7 @@ class Clone:
 
     def rehearse(self, look: Look, leftover: bool) -> None:
         """Find what would stop a clone before anything is changed."""
+        refuse_unwritable((self.dest, *look.besides))
         if look.plan.finish:
             return
         if self.streams:

@@ -16,6 +16,7 @@ from ._clone_recovery import make_conninfo
 from ._clone_source import slot_refused
 from ._datadir import INCOMING
 from ._datadir_child import guarded, run_guarded
+from ._datadir_owner import nearest_directory
 from ._errors import InvalidInput, MissingFeature, PgFleetError
 from ._lsn import format_lsn, parse_lsn
 from ._postgres import explain_refusal
@@ -141,7 +142,7 @@ def copy(options: CopyOptions, incoming: str, room: int) -> Copied:
                     said.append(line.strip())
             status = process.wait()
     if status:
-        raise _failure(options, said)
+        raise _failure(options, said, room)
     return _measure(incoming, copied, time.monotonic() - began)
 
 
@@ -166,20 +167,18 @@ def free_bytes(paths: Iterable[str]) -> int:
     """Free space of the file systems that these paths are, or will be, on."""
     spaces = {}
     for path in paths:
-        there = path
-        while not os.path.isdir(there):
-            there = os.path.dirname(there)
+        there = nearest_directory(path)
         found = os.statvfs(there)
         spaces[os.stat(there).st_dev] = found.f_bavail * found.f_frsize
     return sum(spaces.values())
 
 
-def _failure(options: CopyOptions, said: Sequence[str]) -> PgFleetError:
+def _failure(options: CopyOptions, said: Sequence[str], room: int) -> PgFleetError:
     errors = [line for line in said if re.search(r"error:|fatal:|FATAL|detail:|hint:", line)] or list(said[-3:])
     words = " ".join(" ".join(errors).split())
     for pattern, code, remedy in _FAILURES:
         if re.search(pattern, words):
-            return CloneFailed(f"pg_basebackup failed: {words}", remedy, code)
+            return CloneFailed(f"pg_basebackup failed: {words}", remedy, code, free_bytes=room)
     if options.slot and (refused := slot_refused(options.slot, options.address, words)):
         return refused
     code, remedy = explain_refusal(words)

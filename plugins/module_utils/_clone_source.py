@@ -30,7 +30,11 @@ SLOT_REFUSALS = (
         "slot_active",
         "Stop the standby that uses it, or give another slot.",
     ),
-    (r"cannot use a logical replication slot", "slot_mismatch", "Give the name of a physical slot."),
+    (
+        r"cannot use a logical replication slot|with a logical replication slot",
+        "slot_mismatch",
+        "Give the name of a physical slot.",
+    ),
     (
         r"can no longer|has been invalidated|already been removed|exceeded the maximum reserved size",
         "slot_lost",

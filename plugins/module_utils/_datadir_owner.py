@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from ._errors import PgFleetError
@@ -40,3 +40,22 @@ def as_owner() -> Iterator[None]:
     except OSError as error:
         code, remedy = _CODES.get(error.errno or 0, ("os_error", "The system's own words say why."))
         raise SystemRefused(f"The operating system refused: {error}.", remedy, code) from error
+
+
+def nearest_directory(path: str) -> str:
+    """The directory itself, or the nearest one above it that exists."""
+    while not os.path.isdir(path):
+        path = os.path.dirname(path)
+    return path
+
+
+def refuse_unwritable(paths: Iterable[str]) -> None:
+    """Refuse work beside these paths that the system would refuse; so check mode finds it out, too."""
+    for path in paths:
+        parent = nearest_directory(os.path.dirname(path))
+        if not os.access(parent, os.W_OK | os.X_OK):
+            raise SystemRefused(
+                f"User {os.geteuid()} may not write in '{parent}', where '{path}' is to be made.",
+                "Make its parent directory with the right owner, or run the task as its owner (become_user).",
+                "not_permitted",
+            )

@@ -253,7 +253,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import co
 from ansible_collections.pgfleet.cluster.plugins.module_utils._basebackup import ClonePlan
 from ansible_collections.pgfleet.cluster.plugins.module_utils._clone import Clone, Done, Finished, Look
 from ansible_collections.pgfleet.cluster.plugins.module_utils._clone_recovery import read_settings, shown_settings
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_owner import as_owner
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_owner import as_owner, refuse_unwritable
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_swap import lock, refuse_busy
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import require_psycopg2
@@ -290,6 +290,7 @@ def argument_spec() -> dict[str, Any]:
 
 def clone_now(module: AnsibleModule, clone: Clone, first: Look) -> tuple[Look, Done | Finished | None]:
     """Do the plan as the only run that works on the destination; another one may have done it meanwhile."""
+    refuse_unwritable((clone.dest,))
     with lock(clone.dest):
         finished = clone.prepare()
         look = clone.look()

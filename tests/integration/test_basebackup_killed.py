@@ -67,7 +67,9 @@ def outside(servers):
     space = servers.data("space")
     servers.run("mkdir", space)
     primary.psql(f"CREATE TABLESPACE side LOCATION '{space}'")
-    primary.psql("CREATE TABLE t TABLESPACE side AS SELECT n, repeat('x', 500) AS x FROM generate_series(1, 20000) AS n")
+    primary.psql(
+        "CREATE TABLE t TABLESPACE side AS SELECT n, repeat('x', 500) AS x FROM generate_series(1, 20000) AS n"
+    )
     dest = servers.data("node1")
     return primary, dest, {
         "dest": str(dest), "slot": "node1_slot", "wal_dir": str(servers.data("wal")),
@@ -104,7 +106,9 @@ def test_killed_and_run_again(servers, module, outside, moment, more, kill):
     assert module("basebackup", **wanted)["action"] == "kept"
     if moment is data_arrives:
         servers.server(dest).start()
-        wait_until(lambda: primary.psql("SELECT active FROM pg_replication_slots") == "t", "the standby does not follow")
+        wait_until(
+            lambda: primary.psql("SELECT active FROM pg_replication_slots") == "t", "the standby does not follow"
+        )
 
 
 def test_orphan_of_an_earlier_run_is_ended(servers, module):

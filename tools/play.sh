@@ -18,18 +18,21 @@ become_arguments() {
     echo --ask-become-pass
 }
 
-document=
+work=
 if [ "$1" = --document ]; then
-    document=$(mktemp)
-    trap 'rm -f "$document"' EXIT
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
     shift
 fi
 if is_local "$@"; then
     is_debian_family || die "The local nodes are made with Debian's postgresql-common, and this is $(system_name): use Debian 12 or 13, Ubuntu 22.04 or 24.04, or an inventory of your own (ANSIBLE_ARGS='-i …')."
 fi
 become=$(become_arguments "$@")
-if [ -z "$document" ]; then
+if [ -z "$work" ]; then
     exec .venv/bin/ansible-playbook $become "$@"
 fi
-.venv/bin/ansible-playbook $become "$@" -e output_file="$document" >&2
-cat "$document"
+if ! .venv/bin/ansible-playbook $become "$@" -e output_file="$work/document" >"$work/output"; then
+    cat "$work/output" >&2
+    exit 1
+fi
+cat "$work/document"

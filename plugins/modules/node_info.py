@@ -35,6 +35,11 @@ options:
     type: list
     elements: str
     default: []
+  files:
+    description: Files to describe; C(%v) stands for the version and C(%c) for the cluster.
+    type: list
+    elements: str
+    default: []
   port:
     description: Port that the server is to listen on.
     type: int
@@ -90,6 +95,13 @@ missing_locales:
   type: list
   elements: str
   sample: []
+files:
+  description: What is at each path of O(files); an empty dictionary where there is nothing.
+  returned: success
+  type: dict
+  sample:
+    /etc/postgresql/15/main/conf.d/pgfleet.conf:
+      {sha256: 3f0a377ba0a4a460ecb616f6507ce0d8cfa3e704025d4fda3ed0c5ca05468728, owner: postgres, mode: "0644"}
 bin_dir:
   description: Directory of the server's programs.
   returned: success
@@ -151,9 +163,12 @@ replaced:
 """
 
 import glob
+import hashlib
 import os
+import pwd
 import shutil
 import socket
+import stat
 import subprocess
 from typing import Any, NoReturn
 
@@ -216,6 +231,24 @@ def port_state(number: int, own_port: int | None) -> dict[str, Any]:
     return {"number": number, "busy": busy, "ours": busy and own_port == number, "own": own_port}
 
 
+def describe(path: str) -> dict[str, str]:
+    """Content, owner and mode of a file, as much as tells whether it is as it should be."""
+    try:
+        with open(path, "rb") as file:
+            found = os.fstat(file.fileno())
+            digest = hashlib.sha256(file.read()).hexdigest()
+    except OSError:
+        return {}
+    return {"sha256": digest, "owner": owner_name(found.st_uid), "mode": f"{stat.S_IMODE(found.st_mode):04o}"}
+
+
+def owner_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
 def filesystem_of(path: str) -> dict[str, Any]:
     """Size and free bytes of the file system that holds, or would hold, a path."""
     while not os.path.isdir(path):
@@ -233,6 +266,7 @@ def run(params: dict[str, Any]) -> dict[str, Any]:
     version = choose_version(params["version"], release, params["releases"])
     data = expand(params["data_directory"], version, params["cluster"])
     config = f"/etc/postgresql/{version}/{params['cluster']}"
+    files = [expand(path, version, params["cluster"]) for path in params["files"]]
     pid, own_port = server_of(data)
     return {
         "os": {
@@ -245,6 +279,7 @@ def run(params: dict[str, Any]) -> dict[str, Any]:
         "service_manager": "systemd" if os.path.isdir("/run/systemd/system") else "none",
         "missing_packages": missing_packages([expand(name, version, "") for name in params["packages"]]),
         "missing_locales": missing_locales(params["locales"]),
+        "files": {path: describe(path) for path in files},
         "bin_dir": f"/usr/lib/postgresql/{version}/bin",
         "data_directory": data,
         "config_directory": config,
@@ -267,6 +302,7 @@ def main() -> NoReturn:
             "data_directory": {"type": "str", "default": "/var/lib/postgresql/%v/%c"},
             "packages": {"type": "list", "elements": "str", "default": []},
             "locales": {"type": "list", "elements": "str", "default": []},
+            "files": {"type": "list", "elements": "str", "default": []},
             "port": {"type": "int", "default": 5432},
             "releases": {"type": "dict", "required": True},
         },

@@ -151,11 +151,11 @@ def wait_for_row(server: Server, params: dict[str, Any]) -> None:
 def has_row(server: Server, token: str) -> bool:
     if server.row("SELECT to_regclass('pgfleet_probe.probe') IS NULL AS missing")["missing"]:
         return False
-    return bool(server.rows("SELECT FROM pgfleet_probe.probe WHERE token = %s", (token,)))
+    return bool(server.rows("SELECT 1 FROM pgfleet_probe.probe WHERE token = %s", (token,)))
 
 
 def remove(server: Server, _params: dict[str, Any]) -> dict[str, Any]:
-    there = bool(server.rows("SELECT FROM pg_namespace WHERE nspname = 'pgfleet_probe'"))
+    there = bool(server.rows("SELECT 1 FROM pg_namespace WHERE nspname = 'pgfleet_probe'"))
     if there:
         server.rows("DROP SCHEMA pgfleet_probe CASCADE")
     return {"changed": there}

@@ -1,0 +1,66 @@
+"""What node_info says about this machine, beside real servers."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+RELEASES = {"debian-12": 15, "debian-13": 17, "ubuntu-22.04": 14, "ubuntu-24.04": 16}
+
+
+def look(module: Any, **options: Any) -> dict[str, Any]:
+    result: dict[str, Any] = module("node_info", releases=RELEASES, **options)
+    assert not result["failed"], result
+    return result
+
+
+def test_packages_and_locales(module: Any) -> None:
+    found = look(module, packages=["python3-psycopg2", "no-such-package-%v"], locales=["C.UTF-8", "xx_XX.UTF-8"])
+    assert found["missing_packages"] == [f"no-such-package-{found['version']}"]
+    assert found["missing_locales"] == ["xx_XX.UTF-8"]
+
+
+def test_places(module: Any) -> None:
+    found = look(module, version="16", cluster="orders", data_directory="/srv/%v/%c")
+    assert found["data_directory"] == "/srv/16/orders"
+    assert found["config_directory"] == "/etc/postgresql/16/orders"
+    assert not found["configured"]
+    assert found["filesystem"]["total_bytes"] > found["filesystem"]["free_bytes"] > 0
+
+
+def test_the_port_of_our_server_and_of_a_stranger(servers: Any, module: Any) -> None:
+    server = servers.primary()
+    ours = look(module, data_directory=str(server.data), port=server.port)
+    assert ours["running_pid"] == server.pid
+    assert ours["port"] == {"number": server.port, "busy": True, "ours": True, "own": server.port}
+    other = look(module, data_directory=str(server.data) + "-other", port=server.port)
+    assert other["port"] == {"number": server.port, "busy": True, "ours": False, "own": None}
+    server.stop()
+    assert not look(module, data_directory=str(server.data), port=server.port)["port"]["busy"]
+
+
+def test_a_listener_on_one_address_makes_the_port_busy(module: Any) -> None:
+    with socket.socket() as stranger:
+        stranger.bind(("127.0.0.2", 0))
+        stranger.listen()
+        assert look(module, port=stranger.getsockname()[1])["port"]["busy"]
+
+
+def test_files_are_described(module: Any, workspace: Path) -> None:
+    file = workspace / "described-15"
+    file.write_text("text\n")
+    file.chmod(0o640)
+    found = look(module, version="15", files=[str(workspace / "described-%v"), "/no/such/file"])
+    assert found["files"]["/no/such/file"] == {}
+    if found["files"][str(file)]:  # the owner of the servers may be another user than the one that runs the tests
+        assert found["files"][str(file)]["mode"] == "0640"
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_an_unsupported_system_is_named(module: Any, check: bool) -> None:
+    result = module("node_info", check=check, releases={"plan9-4": 15})
+    assert result["code"] == "unsupported_system"
+    assert "plan9-4" in result["msg"]

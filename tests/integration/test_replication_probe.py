@@ -1,0 +1,45 @@
+"""The probe's row on a real primary and a real standby."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def test_a_row_is_written_measured_read_and_removed(servers: Any, module: Any) -> None:
+    primary = servers.primary()
+    standby = servers.standby(primary, name="node1")
+    written = module("replication_probe", action="write", token="t1", standbys=["node1"], **primary.login)
+    assert not written["failed"], written
+    assert 0 < written["delays_ms"]["node1"] < 10_000
+    read = module("replication_probe", action="read", token="t1", **standby.login)
+    assert not read["failed"], read
+    assert read["refused_with"] == "25006"
+    assert module("replication_probe", action="remove", **primary.login)["changed"]
+    assert not module("replication_probe", action="remove", **primary.login)["changed"]
+    assert primary.psql("SELECT count(*) FROM pg_namespace WHERE nspname = 'pgfleet_probe'") == "0"
+
+
+def test_a_row_that_does_not_arrive_is_an_error(servers: Any, module: Any) -> None:
+    primary = servers.primary()
+    standby = servers.standby(primary, name="node1")
+    standby.psql("SELECT pg_wal_replay_pause()")
+    written = module("replication_probe", action="write", token="t1", standbys=["node1"], wait=0.5, **primary.login)
+    assert written["failed"]
+    assert written["code"] == "not_replayed"
+    read = module("replication_probe", action="read", token="t1", wait=0.5, **standby.login)
+    assert read["failed"]
+    assert read["code"] == "not_replayed"
+
+
+def test_a_primary_does_not_pass_as_a_standby(servers: Any, module: Any) -> None:
+    primary = servers.primary()
+    module("replication_probe", action="write", token="t1", **primary.login)
+    read = module("replication_probe", action="read", token="t1", **primary.login)
+    assert read["failed"]
+    assert read["code"] == "wrong_role"
+
+
+def test_check_mode_writes_nothing(servers: Any, module: Any) -> None:
+    primary = servers.primary()
+    assert not module("replication_probe", check=True, action="write", token="t1", **primary.login)["changed"]
+    assert primary.psql("SELECT count(*) FROM pg_namespace WHERE nspname = 'pgfleet_probe'") == "0"

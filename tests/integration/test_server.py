@@ -1,0 +1,51 @@
+"""Starting and stopping real servers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+
+def options(server: Any) -> dict[str, Any]:
+    return {"data_directory": str(server.data), "log_file": str(server.log)}
+
+
+def test_every_state(servers: Any, module: Any) -> None:
+    server = servers.primary()
+    first = server.pid
+    assert not module("server", state="started", **options(server))["changed"]
+    assert module("server", check=True, state="stopped", **options(server))["after"] == "stopped"
+    assert server.running
+    reloaded = module("server", state="reloaded", **options(server))
+    assert reloaded["changed"]
+    assert reloaded["pid"] == first
+    restarted = module("server", state="restarted", **options(server))
+    assert restarted["changed"]
+    assert restarted["pid"] not in (None, first)
+    assert module("server", state="stopped", **options(server))["changed"]
+    assert not server.running
+    assert not module("server", state="stopped", **options(server))["changed"]
+    started = module("server", state="started", **options(server))
+    assert (started["before"], started["after"], started["changed"]) == ("stopped", "running", True)
+    assert server.psql("SELECT 1") == "1"
+
+
+def test_a_stopped_server_cannot_reload_and_restarts_by_starting(servers: Any, module: Any) -> None:
+    server = servers.primary()
+    server.stop()
+    assert module("server", state="reloaded", **options(server))["code"] == "not_running"
+    assert module("server", state="restarted", **options(server))["changed"]
+    assert server.running
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_server_that_does_not_start_says_why(servers: Any, module: Any, check: bool) -> None:
+    server = servers.primary()
+    server.stop()
+    server.write_config(shared_preload_libraries="no_such_library")
+    result = module("server", check=check, state="started", **options(server))
+    assert result["failed"] is not check
+    if not check:
+        assert result["code"] == "server_action_failed"
+        assert "no_such_library" in result["msg"], "the end of the server's log is in the message"

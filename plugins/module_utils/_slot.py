@@ -94,10 +94,11 @@ class WantedSlot:
 
 @dataclass(frozen=True)
 class ServerLimits:
-    """What bounds the slots of a server."""
+    """What bounds the slots of a server; ``databases`` are those that can have logical ones, None if unknown."""
 
     max_replication_slots: int
     wal_level: str = "replica"
+    databases: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -154,6 +155,7 @@ def plan_slots(
     existing = tuple(existing)
     have = {slot.name: slot for slot in existing if not slot.temporary}
     _refuse_doubles(wanted)
+    _refuse_temporary(existing, wanted)
     steps = [step for want in wanted if (step := _step(have.get(want.name), want, policy))]
     surplus = _surplus(have, wanted) if policy.exclusive else []
     steps += [Step("dropped", slot) for slot in surplus if not slot.active or policy.on_active != "fail"]
@@ -170,6 +172,18 @@ def _refuse_doubles(wanted: Sequence[WantedSlot]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise InvalidInput(f"Slot '{name}' is listed {names.count(name)} times.", "List each slot once.")
+
+
+def _refuse_temporary(existing: Iterable[Slot], wanted: Iterable[WantedSlot]) -> None:
+    named = {want.name for want in wanted if want.present}
+    for slot in existing:
+        if slot.temporary and slot.name in named:
+            raise SlotConflict(
+                f"Slot '{slot.name}' is a temporary one of process {slot.active_pid}.",
+                "Wait until that session ends, or choose another name.",
+                "slot_mismatch",
+                slot=slot.name,
+            )
 
 
 def _surplus(have: Mapping[str, Slot], wanted: Sequence[WantedSlot]) -> list[Slot]:
@@ -257,3 +271,11 @@ def _refuse_excess(found: int, needed: int, limits: ServerLimits, steps: Iterabl
             "Set wal_level to 'logical' (needs a restart).",
             "wal_level_too_low",
         )
+    for want in created:
+        if want.database and limits.databases is not None and want.database not in limits.databases:
+            raise SlotConflict(
+                f"Logical slot '{want.name}' is for database '{want.database}', which does not exist or lets nobody in.",
+                "Give the name of one that exists, or create it first.",
+                "database_missing",
+                slot=want.name,
+            )

@@ -44,9 +44,10 @@ def read_limits(server: Server) -> ServerLimits:
     """What bounds the slots of this server."""
     row = server.row(
         "SELECT current_setting('max_replication_slots')::int AS max_replication_slots,"
-        " current_setting('wal_level') AS wal_level"
+        " current_setting('wal_level') AS wal_level,"
+        " (SELECT array_agg(datname::text) FROM pg_database WHERE datallowconn) AS databases"
     )
-    return ServerLimits(**row)
+    return ServerLimits(**{**row, "databases": tuple(row["databases"])})
 
 
 def require_features(server: Server, wanted: tuple[WantedSlot, ...]) -> None:

@@ -196,7 +196,7 @@ from typing import Any, NoReturn
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import connection_spec
-from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
+from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import InvalidInput, PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import connect, require_psycopg2
 from ansible_collections.pgfleet.cluster.plugins.module_utils._slot import (
     Policy,
@@ -226,11 +226,22 @@ SLOT_SPEC: dict[str, Any] = {
 def wanted_slots(params: dict[str, Any]) -> tuple[WantedSlot, ...]:
     """The options as values; raises InvalidInput."""
     listed = params["slots"] if params["slots"] is not None else [params]
+    if params["slots"] is not None:
+        _refuse_options_beside_a_list(params)
     fields = ("slot_type", "plugin", "database", "two_phase", "failover", "reserve_wal")
     return tuple(
         WantedSlot(item["name"], item["state"] == "present", **{field: item[field] for field in fields})
         for item in listed
     )
+
+
+def _refuse_options_beside_a_list(params: dict[str, Any]) -> None:
+    """An ignored C(state: absent) would create what was to go."""
+    strays = [name for name, spec in SLOT_SPEC.items() if params[name] != spec.get("default")]
+    if strays:
+        raise InvalidInput(
+            f"{', '.join(strays)} given beside 'slots' would have no effect.", "Give it with each element of 'slots'."
+        )
 
 
 def as_result(plan: SlotPlan, wanted: tuple[WantedSlot, ...], now: tuple[Slot, ...]) -> dict[str, Any]:

@@ -221,7 +221,7 @@ status:
         lag_seconds: {description: Replay lag that it last reported; 0 when it has replayed everything., type: float, returned: always, sample: 0}
         slot: {description: Slot that it uses., type: str, returned: always, sample: node1_slot}
     slots:
-      description: Slots of this node, without temporary ones. Keys as in M(pgfleet.cluster.replication_slot#module), without C(action).
+      description: Slots of this node, without temporary ones. Keys as in M(pgfleet.cluster.replication_slot), without C(action).
       type: list
       elements: dict
       returned: always

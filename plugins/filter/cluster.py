@@ -64,7 +64,7 @@ def report(
 def servers_to_restart(names: Iterable[str], hostvars: Mapping[str, Any], primary: str) -> list[str]:
     results = status_results(names, hostvars)
     pending = {
-        name: result["status"]["settings"]["pending_restart"]
+        name: result["status"]["settings"]["pending_values"] or {}
         for name, result in results.items()
         if result and result["status"]["reachable"]
     }

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 #: A standby must allow at least as much of these as its primary (manual: Hot Standby, Administrator's Overview).
@@ -19,22 +19,22 @@ PRIMARY_BOUND = frozenset(
 )
 
 
-def restart_order(pending: Mapping[str, Sequence[Mapping[str, Any]]], primary: str) -> list[str]:
+def restart_order(pending: Mapping[str, Mapping[str, Mapping[str, Any]]], primary: str) -> list[str]:
     """Nodes that must restart, first to last.
 
-    ``pending`` has each node's settings that wait for a restart, as replication_status gives them: ``name``,
-    ``setting`` (now) and ``wanted``. Standbys come first, so that they allow more before the primary does; the
+    ``pending`` has each node's settings that wait for a restart by name, as replication_status gives them:
+    ``setting`` (in force) and ``wanted``. Standbys come first, so that they allow more before the primary does; the
     primary comes first when one of its values sinks, so that no standby ever allows less than the primary.
     """
     waiting = [name for name, settings in pending.items() if settings]
     standbys = [name for name in waiting if name != primary]
     if primary not in waiting:
         return standbys
-    sinks = any(_sinks(setting) for setting in pending[primary])
+    sinks = any(_sinks(name, value) for name, value in pending[primary].items())
     return [primary, *standbys] if sinks else [*standbys, primary]
 
 
-def _sinks(setting: Mapping[str, Any]) -> bool:
-    if setting["name"] not in PRIMARY_BOUND or setting.get("wanted") is None:
+def _sinks(name: str, value: Mapping[str, Any]) -> bool:
+    if name not in PRIMARY_BOUND or value["wanted"] is None:
         return False
-    return int(setting["wanted"]) < int(setting["setting"])
+    return int(value["wanted"]) < int(value["setting"])

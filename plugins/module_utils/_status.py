@@ -104,10 +104,19 @@ class ConfigError:
 
 
 @dataclass(frozen=True)
+class PendingValue:
+    """A setting that waits for a restart: as it is in force, and as the files have it where they may be seen."""
+
+    setting: str
+    wanted: str | None
+
+
+@dataclass(frozen=True)
 class Settings:
     """Whether the configuration files are in force; None where the role may not see it."""
 
     pending_restart: tuple[str, ...] | None = None
+    pending_values: Mapping[str, PendingValue] | None = None
     reload_pending: bool | None = None
     file_errors: tuple[ConfigError, ...] | None = None
     hba_errors: tuple[ConfigError, ...] | None = None

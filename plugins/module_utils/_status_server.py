@@ -20,6 +20,7 @@ from ._status import (
     Checksums,
     ConfigError,
     Lsns,
+    PendingValue,
     Settings,
     Standby,
     Status,
@@ -194,9 +195,11 @@ def _keep_size(setting: Mapping[str, str]) -> int:
 
 
 def _settings(rights: Mapping[str, bool], facts: dict[str, Any], config: dict[str, Any], local: bool) -> Settings:
-    file_errors = real_file_errors(_config_errors(config["file_errors"]), facts["pending_restart"])
+    pending, written = facts["pending_restart"] or {}, config["written"] or {}
+    file_errors = real_file_errors(_config_errors(config["file_errors"]), pending)
     return Settings(
-        pending_restart=tuple(facts["pending_restart"]),
+        pending_restart=tuple(pending),
+        pending_values={name: PendingValue(value, written.get(name)) for name, value in pending.items()},
         reload_pending=_reload_pending(config, rights["file_settings"], local),
         file_errors=file_errors if rights["file_settings"] else None,
         hba_errors=_config_errors(config["hba_errors"]) if rights["hba_rules"] else None,

@@ -57,7 +57,7 @@ SELECT recovering,
        (SELECT json_object_agg(name, setting) FROM pg_settings
          WHERE name IN ('cluster_name', 'data_checksums', 'data_directory', 'max_replication_slots',
                         'max_slot_wal_keep_size', 'max_wal_senders', 'primary_conninfo', 'primary_slot_name')) AS setting,
-       (SELECT coalesce(json_agg(name ORDER BY name), '[]') FROM pg_settings WHERE pending_restart) AS pending_restart
+       (SELECT json_object_agg(name, setting ORDER BY name) FROM pg_settings WHERE pending_restart) AS pending_restart
   FROM (SELECT pg_is_in_recovery() AS recovering) AS node
  CROSS JOIN LATERAL (SELECT CASE WHEN recovering THEN greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
                                  ELSE pg_current_wal_lsn() END AS here) AS position
@@ -80,13 +80,14 @@ SELECT extract(epoch FROM pg_conf_load_time())::float8 AS loaded,
                         '[]') FROM line WHERE error IS NOT NULL) AS file_errors,
        (SELECT coalesce(json_agg(json_build_object('file', file, 'line', line_number, 'name', NULL, 'error', error)),
                         '[]') FROM rule WHERE error IS NOT NULL) AS hba_errors,
+       (SELECT json_object_agg(name, setting ORDER BY seqno) FROM line WHERE name IS NOT NULL) AS written,
        {wal_bytes} AS wal_bytes
 """
 _NO_LINES = (
-    "SELECT NULL::text AS sourcefile, NULL::int AS sourceline, NULL::text AS name, NULL::boolean AS applied,"
-    " NULL::text AS error WHERE false"
+    "SELECT NULL::text AS sourcefile, NULL::int AS sourceline, NULL::int AS seqno, NULL::text AS name,"
+    " NULL::text AS setting, NULL::boolean AS applied, NULL::text AS error WHERE false"
 )
-_LINES = "SELECT sourcefile, sourceline, name, applied, error FROM pg_file_settings"
+_LINES = "SELECT sourcefile, sourceline, seqno, name, setting, applied, error FROM pg_file_settings"
 _NO_RULES = "SELECT NULL::text AS file, NULL::int AS line_number, NULL::text AS error WHERE false"
 _RULES = "SELECT file_name AS file, line_number, error FROM pg_hba_file_rules"
 _RULES_OF_ONE_FILE = (

@@ -302,6 +302,13 @@ status:
           elements: str
           returned: always
           sample: [shared_buffers]
+        pending_values:
+          description:
+            - For each of them the value in force (C(setting)) and that of the configuration files (C(wanted)).
+            - C(wanted) is null where the role may not see the files.
+          type: dict
+          returned: always
+          sample: {shared_buffers: {setting: "4096", wanted: 64MB}}
         reload_pending:
           description: Whether a configuration file was changed after the server read it. Needs the rights of a superuser to be sure.
           type: bool

@@ -66,7 +66,9 @@ def test_primary_alone(status, primary):
     assert (found["standbys"], found["slots"], found["wal_receiver"], found["upstream"]) == ([], [], None, None)
     assert found["checksums"] == {"enabled": True, "failures": 0}
     assert found["archiver"]["mode"] == "off"
-    assert found["settings"] == {"pending_restart": [], "reload_pending": False, "file_errors": [], "hba_errors": []}
+    assert found["settings"] == {
+        "pending_restart": [], "pending_values": {}, "reload_pending": False, "file_errors": [], "hba_errors": [],
+    }  # fmt: skip
     assert found["free_wal_senders"] == found["max_wal_senders"] == 10
     assert found["wal"]["bytes"] % (16 * 1024 * 1024) == 0
     assert found["wal"]["max_slot_wal_keep_size"] == -1
@@ -186,7 +188,7 @@ def test_roles_with_fewer_rights(status, servers, primary):
     seen = status(primary, login_user="watcher", expect={"standbys": ["node1"], "max_lag_bytes": 0}, wait=5)
     assert not seen["failed"]
     assert seen["status"]["settings"] == {
-        "pending_restart": [], "reload_pending": None, "file_errors": None, "hba_errors": None,
+        "pending_restart": [], "pending_values": {}, "reload_pending": None, "file_errors": None, "hba_errors": None,
     }  # fmt: skip
     assert seen["status"]["wal"]["bytes"] > 0
     assert status(node, login_user="watcher", sizes=True)["status"]["upstream"]["port"] == primary.port
@@ -285,6 +287,7 @@ def test_settings(status, primary):
     restart = status(primary, expect={**wanted, "no_pending_restart": False}, wait=5)
     assert not restart["failed"]
     assert restart["status"]["settings"]["pending_restart"] == ["shared_buffers"]
+    assert restart["status"]["settings"]["pending_values"]["shared_buffers"]["wanted"]
     assert codes(restart) == []
     assert [each["code"] for each in restart["findings"]] == ["pending_restart"]
     primary.write_config(shared_buffers="16MB", work_mem="plenty")

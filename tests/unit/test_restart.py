@@ -9,13 +9,13 @@ import pytest
 from ansible_collections.pgfleet.cluster.plugins.module_utils._restart import restart_order
 
 
-def pending(name: str, setting: str = "100", wanted: str = "200") -> list[dict[str, Any]]:
-    return [{"name": name, "setting": setting, "wanted": wanted}]
+def pending(name: str, setting: str = "100", wanted: str | None = "200") -> dict[str, Any]:
+    return {name: {"setting": setting, "wanted": wanted}}
 
 
 ROWS: dict[str, tuple[dict[str, Any], list[str]]] = {
-    "nothing waits": ({"a": [], "b": []}, []),
-    "only standbys": ({"a": [], "b": pending("shared_buffers"), "c": []}, ["b"]),
+    "nothing waits": ({"a": {}, "b": {}}, []),
+    "only standbys": ({"a": {}, "b": pending("shared_buffers"), "c": {}}, ["b"]),
     "a bound value rises": (
         {"a": pending("max_connections"), "b": pending("max_connections"), "c": pending("max_connections")},
         ["b", "c", "a"],
@@ -28,7 +28,7 @@ ROWS: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"a": pending("shared_buffers", "200", "100"), "b": pending("shared_buffers", "200", "100")},
         ["b", "a"],
     ),
-    "the wanted value is not known": ({"a": [{"name": "max_connections", "setting": "100", "wanted": None}]}, ["a"]),
+    "the wanted value is not known": ({"a": pending("max_connections", wanted=None)}, ["a"]),
 }
 
 

@@ -7,14 +7,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from ._errors import PgFleetError
-
-
-class UnsupportedSystem(PgFleetError):
-    """This operating system is not one the collection was made for."""
-
-    code = "unsupported_system"
-
 
 def parse_os_release(text: str) -> dict[str, str]:
     """The assignments of an os-release file, without their quotes."""
@@ -31,14 +23,8 @@ def release_key(os_release: Mapping[str, str]) -> str:
 
 
 def choose_version(wanted: str, os_release: Mapping[str, str], releases: Mapping[str, int]) -> int:
-    """The PostgreSQL major version for this system; ``distribution`` takes the one that it ships."""
-    key = release_key(os_release)
-    if key not in releases:
-        raise UnsupportedSystem(
-            f"This machine runs {os_release.get('PRETTY_NAME', key)}, which is not supported.",
-            f"Use one of: {', '.join(sorted(releases))}.",
-        )
-    return releases[key] if wanted == "distribution" else int(wanted)
+    """The PostgreSQL major version for this system; ``distribution`` takes the one that it ships, 0 when unknown."""
+    return releases.get(release_key(os_release), 0) if wanted == "distribution" else int(wanted)
 
 
 def expand(template: str, version: int, cluster: str) -> str:

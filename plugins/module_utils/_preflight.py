@@ -16,8 +16,17 @@ def preflight_problems(node: Mapping[str, Any], wanted: Mapping[str, Any]) -> li
     ``node`` is the result of node_info. ``wanted`` holds ``address``, ``min_free_mb``, ``repository``, ``releases``
     (as for node_info) and ``addresses``: ``address:port`` of every node of the cluster.
     """
+    if _system(node) not in wanted["releases"]:
+        return [
+            f"This machine runs {node['os']['name'] or _system(node)}, which is not supported."
+            f" Use one of: {', '.join(sorted(wanted['releases']))}."
+        ]
     checks = (_foreign_port(node), _foreign_cluster(node), _space(node, wanted), _version(node, wanted))
     return [problem for problem in (*checks, _double(node, wanted)) if problem]
+
+
+def _system(node: Mapping[str, Any]) -> str:
+    return f"{node['os']['id']}-{node['os']['version_id']}"
 
 
 def _foreign_port(node: Mapping[str, Any]) -> str | None:
@@ -50,8 +59,7 @@ def _space(node: Mapping[str, Any], wanted: Mapping[str, Any]) -> str | None:
 
 
 def _version(node: Mapping[str, Any], wanted: Mapping[str, Any]) -> str | None:
-    system = f"{node['os']['id']}-{node['os']['version_id']}"
-    shipped = wanted["releases"][system]
+    shipped = wanted["releases"][_system(node)]
     if wanted["repository"] == "distribution" and node["version"] != shipped and node["missing_packages"]:
         return (
             f"{node['os']['name']} ships PostgreSQL {shipped}, not {node['version']}."

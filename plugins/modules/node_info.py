@@ -74,7 +74,7 @@ os:
   type: dict
   sample: {id: debian, version_id: "12", codename: bookworm, name: Debian GNU/Linux 12 (bookworm)}
 version:
-  description: Major version of PostgreSQL that this node gets.
+  description: Major version of PostgreSQL that this node gets; 0 for V(distribution) on a system that is not in O(releases).
   returned: success
   type: int
   sample: 15
@@ -174,7 +174,6 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._node import (
     choose_version,
     expand,
@@ -308,10 +307,7 @@ def main() -> NoReturn:
         },
         supports_check_mode=True,
     )
-    try:
-        module.exit_json(changed=False, **run(module.params))
-    except PgFleetError as error:
-        module.fail_json(**error.as_result())
+    module.exit_json(changed=False, **run(module.params))
 
 
 if __name__ == "__main__":

@@ -71,6 +71,11 @@ ROWS: dict[str, tuple[dict[str, Any], dict[str, Any], str | None]] = {
         wanted(repository="pgdg"),
         None,
     ),
+    "an unsupported system": (
+        machine(os={"id": "arch", "version_id": None, "name": "Arch Linux"}, configured=True),
+        wanted(),
+        "Arch Linux, which is not supported. Use one of: debian-12",
+    ),
     "two nodes at one address": (
         machine(),
         wanted(addresses=["192.0.2.1:5432", "192.0.2.1:5432"]),

@@ -8,18 +8,13 @@ from dataclasses import dataclass
 
 from ._controldata import History
 from ._datadir import DataDir
-from ._errors import MissingFeature, PgFleetError
+from ._datadir_place import DirectoryRefused, Place, not_a_cluster, refuse_obstacles, why_vacant
+from ._errors import MissingFeature
 from ._lsn import format_lsn
 
 OLDEST_MAJOR = 14
 FORCE = "Look at what is there; force: true sets it aside under a dated name and clones."
 KEPT, CLONED, REPLACED = "kept", "cloned", "replaced"
-
-
-class CloneRefused(PgFleetError):
-    """The directory is in a state in which it must not become a clone; ``code`` says which."""
-
-    code = "clone_refused"
 
 
 @dataclass(frozen=True)
@@ -40,26 +35,12 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Beside:
-    """A directory outside ``dest`` that the clone needs: of the WAL, or of a tablespace."""
-
-    path: str
-    option: str
-    vacant: bool = True
-    is_mount_point: bool = False
-    used_by_dest: bool = False
-    strange_incoming: bool = False
-
-
-@dataclass(frozen=True)
 class CloneFacts:
-    """All that the decision rests on. ``strange_incoming``: what lies at ``<dest>.incoming`` is not ours."""
+    """All that the decision rests on."""
 
-    dest: DataDir
+    place: Place
     source: Source
     bin_version: int
-    strange_incoming: bool = False
-    besides: tuple[Beside, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,12 +58,12 @@ class ClonePlan:
 
 
 def plan_clone(facts: CloneFacts, force: bool = False, rebuild: bool = False) -> ClonePlan:
-    """What to do about the destination; raises CloneRefused for what must be left alone.
+    """What to do about the destination; raises DirectoryRefused for what must be left alone.
 
     ``force`` replaces what would be refused, ``rebuild`` also what would be kept. Neither takes a directory away
     from a running server, and neither touches what lies in the way of the work itself.
     """
-    dest = facts.dest
+    dest = facts.place.dest
     _check_versions(facts)
     if dest.incoming == "swapping":
         return ClonePlan(
@@ -92,9 +73,9 @@ def plan_clone(facts: CloneFacts, force: bool = False, rebuild: bool = False) ->
     if not dest.vacant and problem is None and not rebuild:
         return ClonePlan(KEPT, "is_standby", f"'{dest.path}' is a standby of the system at {facts.source.address}.")
     _refuse_running(dest, problem)
-    _refuse_obstacles(facts, force)
+    refuse_obstacles(facts.place, force, FORCE)
     if dest.vacant:
-        return ClonePlan(CLONED, *_why_vacant(dest))
+        return ClonePlan(CLONED, *why_vacant(dest))
     if problem is None:
         return ClonePlan(REPLACED, "rebuild", f"'{dest.path}' is a standby, and rebuild was asked for.")
     if not force:
@@ -112,7 +93,7 @@ def _check_versions(facts: CloneFacts) -> None:
             found=source.major,
         )
     if facts.bin_version != source.major:
-        raise CloneRefused(
+        raise DirectoryRefused(
             f"{source.address} runs PostgreSQL {source.major}, but the programs in bin_dir are of"
             f" {facts.bin_version}: they could not run the clone.",
             f"Install PostgreSQL {source.major} here, or give its bin_dir.",
@@ -120,17 +101,11 @@ def _check_versions(facts: CloneFacts) -> None:
         )
 
 
-def _why_vacant(dest: DataDir) -> tuple[str, str]:
-    if dest.incoming:
-        return "unfinished_clone", f"An earlier clone into '{dest.path}' did not come to its end."
-    return ("empty", f"'{dest.path}' is empty.") if dest.exists else ("missing", f"'{dest.path}' does not exist.")
-
-
-def _refuse_running(dest: DataDir, problem: CloneRefused | None) -> None:
+def _refuse_running(dest: DataDir, problem: DirectoryRefused | None) -> None:
     if dest.server_pid is None:
         return
     what = f" ({problem.message})" if problem else ""
-    raise CloneRefused(
+    raise DirectoryRefused(
         f"A server runs in '{dest.path}', process {dest.server_pid}{what}.",
         "Stop it first, if it is not the wrong directory altogether.",
         "server_running",
@@ -138,76 +113,25 @@ def _refuse_running(dest: DataDir, problem: CloneRefused | None) -> None:
     )
 
 
-def _refuse_obstacles(facts: CloneFacts, force: bool) -> None:
-    dest = facts.dest
-    if dest.exists and not dest.is_directory:
-        raise CloneRefused(
-            f"'{dest.path}' is not a directory.", "Move it away, or give another dest.", "not_a_directory"
-        )
-    if dest.is_mount_point:
-        raise _mount_point(dest.path, "dest")
-    if facts.strange_incoming:
-        raise _strange_incoming(dest.path)
-    for beside in facts.besides:
-        if beside.is_mount_point:
-            raise _mount_point(beside.path, beside.option)
-        if beside.strange_incoming:
-            raise _strange_incoming(beside.path)
-        if not (beside.vacant or beside.used_by_dest or force):
-            raise CloneRefused(
-                f"'{beside.path}' ({beside.option}) has files in it that do not belong to '{dest.path}'.",
-                FORCE,
-                "not_empty",
-            )
-
-
-def _mount_point(path: str, option: str) -> CloneRefused:
-    return CloneRefused(
-        f"'{path}' ({option}) is a mount point: a finished clone cannot be renamed over it.",
-        f"Give a directory below it, such as '{path}/data'.",
-        "mount_point",
-    )
-
-
-def _strange_incoming(path: str) -> CloneRefused:
-    return CloneRefused(
-        f"'{path}.incoming' exists and was not made by this collection.", "Move it away.", "incoming_foreign"
-    )
-
-
-def find_problem(dest: DataDir, source: Source) -> CloneRefused | None:
+def find_problem(dest: DataDir, source: Source) -> DirectoryRefused | None:
     """Why a directory that is not vacant is not a standby of this source; None when it is one."""
     return (
-        _not_a_cluster(dest)
+        not_a_cluster(dest, FORCE)
         or _other_cluster(dest, source)
         or _not_a_standby(dest, source)
         or _diverged(dest, divergence(dest, source))
     )
 
 
-def _not_a_cluster(dest: DataDir) -> CloneRefused | None:
-    if not dest.is_directory:
-        return CloneRefused(
-            f"'{dest.path}' is not a directory.", "Move it away, or give another dest.", "not_a_directory"
-        )
-    if dest.unfinished:
-        return CloneRefused(f"'{dest.path}' holds an unfinished copy that is not ours.", FORCE, "unfinished_copy")
-    if dest.foreign:
-        return CloneRefused(f"'{dest.path}' has files in it that are not those of a cluster.", FORCE, "foreign_files")
-    if not dest.valid:
-        return CloneRefused(f"The control file in '{dest.path}' cannot be read.", FORCE, "unreadable_control_file")
-    return None
-
-
-def _other_cluster(dest: DataDir, source: Source) -> CloneRefused | None:
+def _other_cluster(dest: DataDir, source: Source) -> DirectoryRefused | None:
     if dest.pg_version != source.major:
-        return CloneRefused(
+        return DirectoryRefused(
             f"'{dest.path}' is of PostgreSQL {dest.pg_version}, but {source.address} runs {source.major}.",
             FORCE,
             "version_mismatch",
         )
     if dest.system_identifier != source.system_identifier:
-        return CloneRefused(
+        return DirectoryRefused(
             f"'{dest.path}' belongs to the system {dest.system_identifier}, but {source.address}"
             f" is of {source.system_identifier}.",
             FORCE,
@@ -216,27 +140,27 @@ def _other_cluster(dest: DataDir, source: Source) -> CloneRefused | None:
     return None
 
 
-def _not_a_standby(dest: DataDir, source: Source) -> CloneRefused | None:
+def _not_a_standby(dest: DataDir, source: Source) -> DirectoryRefused | None:
     if dest.standby_signal:
         return None
     if dest.recovery_signal or dest.backup_label:
         what = "set up for point-in-time recovery" if dest.recovery_signal else "a backup that never ran"
-        return CloneRefused(f"'{dest.path}' is {what}, not a standby.", FORCE, "not_a_standby")
+        return DirectoryRefused(f"'{dest.path}' is {what}, not a standby.", FORCE, "not_a_standby")
     why = divergence(dest, source)
     if why and dest.timeline not in _timelines(source):
         return _diverged(dest, why)
     detail = f"; {why}" if why else ""
-    return CloneRefused(
+    return DirectoryRefused(
         f"'{dest.path}' is a former primary: it has no standby.signal and its state is '{dest.cluster_state}'{detail}.",
         f"Bring it back with pg_rewind if its last writes may be lost. {FORCE}",
         "former_primary",
     )
 
 
-def _diverged(dest: DataDir, why: str | None) -> CloneRefused | None:
+def _diverged(dest: DataDir, why: str | None) -> DirectoryRefused | None:
     if why is None:
         return None
-    return CloneRefused(f"'{dest.path}' has diverged: {why}.", f"pg_rewind may bring it back. {FORCE}", "diverged")
+    return DirectoryRefused(f"'{dest.path}' has diverged: {why}.", f"pg_rewind may bring it back. {FORCE}", "diverged")
 
 
 def _timelines(source: Source) -> tuple[int, ...]:

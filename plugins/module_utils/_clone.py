@@ -9,16 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ._basebackup import CLONED, REPLACED, Beside, CloneFacts, ClonePlan, Source, plan_clone
+from ._basebackup import REPLACED, CloneFacts, ClonePlan, Source, plan_clone
 from ._clone_passfile import check_passfile, passfile_line, read_passfile, save_passfile, with_password
 from ._clone_recovery import AUTO_CONF, Recovery, read_settings, write_settings
 from ._clone_run import Copied, CopyOptions, copy, free_bytes, refuse_too_large, verify
 from ._clone_source import check_slot, conninfo_pairs, read_source, rehearse_streaming, replication_session
-from ._datadir import INCOMING, DataDir, bin_dir_version, find_bin_dir, inspect
+from ._datadir import DataDir, bin_dir_version, find_bin_dir, inspect
+from ._datadir_around import check_paths, look_around
 from ._datadir_child import end_orphans
 from ._datadir_owner import refuse_unwritable
 from ._datadir_swap import (
-    SWAPPING,
     Work,
     begin,
     clean,
@@ -27,10 +27,8 @@ from ._datadir_swap import (
     leftover_bytes,
     new_work,
     outside_directories,
-    read_work,
     write_file,
 )
-from ._errors import InvalidInput
 
 #: Seconds in which the server notices that a killed earlier run has gone.
 _PATIENCE = 5.0
@@ -57,20 +55,13 @@ class Done:
     replaced_path: str | None
 
 
-@dataclass(frozen=True)
-class Finished:
-    """What an earlier run had made ready and this one has put into place."""
-
-    action: str
-    replaced_path: str | None
-
-
 class Clone:
     """One destination and what is wanted there, as the module's options say."""
 
     def __init__(self, params: Mapping[str, Any]) -> None:
         self.params = dict(params)
-        _check_paths(params)
+        spaces = {f"tablespace_mapping[{old}]": new for old, new in params["tablespace_mapping"].items()}
+        check_paths(params["dest"], {"wal_dir": params["wal_dir"], **spaces})
         self.dest = os.path.realpath(params["dest"])
         self.pairs = conninfo_pairs(params)
         self.slot: str = params["slot"] or ""
@@ -104,12 +95,12 @@ class Clone:
             source = read_source(server)
             copying = self._copying(bin_dir, source, dest)
             copying.require_features(source.major)
-            besides = self._besides(copying)
-            facts = CloneFacts(dest, source, bin_dir_version(bin_dir), self._is_strange(self.dest), besides)
+            place = look_around(dest, self._outside(copying))
+            facts = CloneFacts(place, source, bin_dir_version(bin_dir))
             plan = plan_clone(facts, self.params["force"], self.params["rebuild"])
             if self.slot:
                 check_slot(server, self.slot)
-        paths = tuple(beside.path for beside in besides)
+        paths = tuple(beside.path for beside in place.besides)
         return Look(dest, source, plan, copying, paths, _read(os.path.join(self.dest, AUTO_CONF)))
 
     def rehearse(self, look: Look, leftover: bool) -> None:
@@ -121,16 +112,6 @@ class Clone:
             rehearse_streaming(self.params, look.source, self.slot, _PATIENCE if leftover else 0)
         if self.params["source_size"]:
             refuse_too_large(self.params["source_size"], self._room(look), self.dest)
-
-    def prepare(self) -> Finished | None:
-        """Make an earlier run's end good: finish it, or clear away what it left."""
-        work = read_work(self.dest)
-        if work:
-            end_orphans([move.new for move in work.moves])
-        if work and work.phase == SWAPPING:
-            return Finished(REPLACED if work.replaces else CLONED, finish(work))
-        clean(self.dest)
-        return None
 
     def clone(self, look: Look) -> Done:
         """Copy, set up as a standby, verify, and put into place."""
@@ -204,49 +185,13 @@ class Clone:
         spaces = [path for link, path in outside.items() if os.path.basename(link) != "pg_wal"]
         return {path: path for path in spaces if path not in mapping and path not in mapping.values()}
 
-    def _besides(self, copying: CopyOptions) -> tuple[Beside, ...]:
+    def _outside(self, copying: CopyOptions) -> dict[str, str]:
         wanted = dict.fromkeys(copying.tablespaces.values(), "tablespace_mapping")
-        if copying.wal_dir:
-            wanted[copying.wal_dir] = "wal_dir"
-        used = outside_directories(self.dest).values()
-        return tuple(
-            Beside(
-                path,
-                option,
-                vacant=_is_vacant(path),
-                is_mount_point=os.path.ismount(path),
-                used_by_dest=path in used,
-                strange_incoming=self._is_strange(path),
-            )
-            for path, option in wanted.items()
-        )
-
-    def _is_strange(self, path: str) -> bool:
-        """Whether what lies at ``<path>.incoming`` is not noted as ours."""
-        work = read_work(self.dest)
-        ours = {move.new for move in work.moves} if work else set()
-        return path + INCOMING not in ours and not _is_vacant(path + INCOMING)
+        return {**wanted, copying.wal_dir: "wal_dir"} if copying.wal_dir else wanted
 
     def _room(self, look: Look) -> int:
         places = (self.dest, *look.copying.tablespaces.values())
         return free_bytes(os.path.dirname(path) for path in places) + leftover_bytes(self.dest)
-
-
-def _check_paths(params: Mapping[str, Any]) -> None:
-    dest = os.path.realpath(params["dest"])
-    outside = {
-        "wal_dir": params["wal_dir"],
-        **{f"tablespace_mapping[{old}]": new for old, new in params["tablespace_mapping"].items()},
-    }
-    for option, path in {"dest": params["dest"], **outside}.items():
-        if path and not os.path.isabs(path):
-            raise InvalidInput(f"{option} '{path}' is not an absolute path.", "Give one that begins with '/'.")
-        if path and option != "dest" and os.path.commonpath([dest, os.path.realpath(path)]) == dest:
-            raise InvalidInput(f"{option} '{path}' is inside dest '{dest}'.", "Give a directory outside of it.")
-
-
-def _is_vacant(path: str) -> bool:
-    return not os.path.lexists(path) or (os.path.isdir(path) and not os.listdir(path))
 
 
 def _read(path: str) -> str:

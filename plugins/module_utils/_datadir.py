@@ -58,6 +58,7 @@ class DataDir:
     stale_pid_file: bool = False
     unfinished: bool = False
     incoming: str | None = None
+    incoming_kind: str | None = None
 
     @property
     def foreign(self) -> bool:
@@ -80,13 +81,14 @@ def inspect(path: str, bin_dir: str) -> DataDir:
     """The facts about ``path``. ``bin_dir`` has the pg_controldata to use, unless the directory is of another version.
 
     ``unfinished`` tells a copy or an initdb that did not come to its end; ``incoming`` is the phase of our own one
-    beside the directory (``copying`` or ``swapping``), None when there is none.
+    beside the directory (``copying`` or ``swapping``), ``incoming_kind`` what it is to become (``clone`` or ``cluster``);
+    both are None when there is none.
     """
-    phase = _incoming_phase(path)
+    incoming = _incoming(path)
     if not os.path.lexists(path):
-        return DataDir(path, incoming=phase)
+        return DataDir(path, **incoming)
     if not os.path.isdir(path):
-        return DataDir(path, exists=True, incoming=phase)
+        return DataDir(path, exists=True, **incoming)
     if not os.access(path, os.R_OK | os.X_OK):
         raise NotReadable(
             f"'{path}' cannot be read by user {os.geteuid()}.", "Run the task as its owner (become_user)."
@@ -107,7 +109,7 @@ def inspect(path: str, bin_dir: str) -> DataDir:
         server_pid=server_pid,
         stale_pid_file=server_pid is None and _has(path, "postmaster.pid"),
         unfinished=_has(path, "backup_manifest.tmp") or (version is not None and not _has(path, "global/pg_control")),
-        incoming=phase,
+        **incoming,
         **_control_facts(path, control),
     )
 
@@ -174,9 +176,11 @@ def read_marker(dest: str) -> dict[str, Any] | None:
     return noted if isinstance(noted, dict) and noted.get("dest") == dest else None
 
 
-def _incoming_phase(dest: str) -> str | None:
+def _incoming(dest: str) -> dict[str, Any]:
     noted = read_marker(os.path.realpath(dest))
-    return None if noted is None else str(noted.get("phase", "copying"))
+    if noted is None:
+        return {}
+    return {"incoming": noted.get("phase", "copying"), "incoming_kind": noted.get("kind")}
 
 
 def _pg_version(path: str) -> int | None:

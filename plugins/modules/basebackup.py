@@ -250,9 +250,10 @@ from typing import Any, NoReturn
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import connection_spec
-from ansible_collections.pgfleet.cluster.plugins.module_utils._basebackup import ClonePlan
-from ansible_collections.pgfleet.cluster.plugins.module_utils._clone import Clone, Done, Finished, Look
+from ansible_collections.pgfleet.cluster.plugins.module_utils._basebackup import CLONED, REPLACED, ClonePlan
+from ansible_collections.pgfleet.cluster.plugins.module_utils._clone import Clone, Done, Look
 from ansible_collections.pgfleet.cluster.plugins.module_utils._clone_recovery import read_settings, shown_settings
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_around import Finished, settle
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_owner import as_owner, refuse_unwritable
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_swap import lock, refuse_busy
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
@@ -292,10 +293,11 @@ def clone_now(module: AnsibleModule, clone: Clone, first: Look) -> tuple[Look, D
     """Do the plan as the only run that works on the destination; another one may have done it meanwhile."""
     refuse_unwritable((clone.dest,))
     with lock(clone.dest):
-        finished = clone.prepare()
+        finished = settle(clone.dest)
         look = clone.look()
         if finished and not look.plan.changed:
-            plan = ClonePlan(finished.action, "finish_swap", f"The clone of an earlier run is in '{clone.dest}' now.")
+            action = REPLACED if finished.replaces else CLONED
+            plan = ClonePlan(action, "finish_swap", f"The clone of an earlier run is in '{clone.dest}' now.")
             return replace(look, plan=plan), finished
         if not look.plan.changed:
             return look, None

@@ -1,0 +1,69 @@
+# Copyright (c) 2026 The pgfleet.cluster developers
+# MIT License (see LICENSE or https://opensource.org/license/mit)
+"""Whether a fresh cluster is to be made in a directory, and with which command. No I/O."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ._datadir import INCOMING
+from ._datadir_place import MOVE_AWAY, DirectoryRefused, Place, not_a_cluster, refuse_obstacles, why_vacant
+
+KEPT, CREATED = "kept", "created"
+
+
+@dataclass(frozen=True)
+class InitPlan:
+    """What is to be done, why, and the same as a sentence. ``finish``: only the renames of an earlier run are left."""
+
+    action: str
+    reason: str
+    sentence: str
+    finish: bool = False
+
+    @property
+    def changed(self) -> bool:
+        return self.action != KEPT
+
+
+def plan_init(place: Place, bin_version: int) -> InitPlan:
+    """Keep a cluster of the same major version, whatever its role; make one where nothing is; refuse the rest."""
+    dest = place.dest
+    if dest.incoming == "swapping":
+        return InitPlan(CREATED, "finish_swap", f"A directory of an earlier run waits to become '{dest.path}'.", True)
+    if dest.vacant:
+        refuse_obstacles(place, False, MOVE_AWAY)
+        return InitPlan(CREATED, *why_vacant(dest))
+    problem = not_a_cluster(dest, MOVE_AWAY)
+    if problem:
+        raise problem
+    if dest.pg_version != bin_version:
+        raise DirectoryRefused(
+            f"'{dest.path}' is of PostgreSQL {dest.pg_version}, but the programs in bin_dir are of {bin_version}.",
+            "Upgrade it with pg_upgrade, or give the bin_dir of its version.",
+            "version_mismatch",
+        )
+    return InitPlan(KEPT, "is_cluster", f"'{dest.path}' is a cluster of the system {dest.system_identifier}.")
+
+
+def init_command(bin_dir: str, version: int, incoming: str, wal_dir: str, params: Mapping[str, Any]) -> list[str]:
+    """The command line of initdb; since PostgreSQL 18 checksums are its own default."""
+    words = [
+        os.path.join(bin_dir, "initdb"),
+        f"--pgdata={incoming}",
+        f"--username={params['superuser']}",
+        f"--locale={params['locale']}",
+        f"--encoding={params['encoding']}",
+        f"--auth-local={params['auth_local']}",
+        f"--auth-host={params['auth_host']}",
+    ]
+    if params["data_checksums"]:
+        words.append("--data-checksums")
+    elif version >= 18:
+        words.append("--no-data-checksums")
+    words += [f"--waldir={wal_dir}{INCOMING}"] if wal_dir else []
+    words += [f"--wal-segsize={params['wal_segment_size']}"] if params["wal_segment_size"] else []
+    return words

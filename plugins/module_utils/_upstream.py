@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import contextlib
 import select
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ._lsn import parse_lsn
 from ._postgres import explain_refusal
 from ._reasons import Reason, reason
 from ._status import Status, Upstream
@@ -81,7 +83,7 @@ def _ask(connection: Any, status: Status, upstream: Upstream) -> Iterator[Reason
     """Identity first, then the slot, then the WAL: each makes sense only when the one before is right."""
     cursor = connection.cursor()
     cursor.execute("IDENTIFY_SYSTEM")
-    system, timeline = cursor.fetchone()[:2]
+    system, timeline, end = cursor.fetchone()[:3]
     if system != status.system_identifier:
         yield reason(
             "wrong_system_identifier",
@@ -96,7 +98,7 @@ def _ask(connection: Any, status: Status, upstream: Upstream) -> Iterator[Reason
         if words:
             yield _said(words, status, upstream)
             return
-    words = _wal_words(connection, status)
+    words = _wal_words(connection, status, end)
     if words:
         yield _said(words, status, upstream)
 
@@ -113,20 +115,27 @@ def _slot_words(connection: Any, slot: str, timeline: int) -> str | None:
     return None if words is None or "is ahead of the WAL flush position" in words else words
 
 
-def _wal_words(connection: Any, status: Status) -> str | None:
+def _wal_words(connection: Any, status: Status, end: str) -> str | None:
     """The refusal for the position that the standby needs next, asked for without its slot."""
-    if not status.lsn.replay:
+    replayed = status.lsn.replay
+    if not replayed:
         return None
-    return _refusal(connection, f"START_REPLICATION PHYSICAL {status.lsn.replay} TIMELINE {status.timeline}")
+    patience = _ANSWER_SECONDS if parse_lsn(end) > parse_lsn(replayed) else 0
+    return _refusal(connection, f"START_REPLICATION PHYSICAL {replayed} TIMELINE {status.timeline}", patience)
 
 
-def _refusal(connection: Any, command: str) -> str | None:
-    """What the server says against a START_REPLICATION; None when WAL, or nothing, comes."""
+def _refusal(connection: Any, command: str, patience: float = 0) -> str | None:
+    """What the server says against a START_REPLICATION; None when WAL comes, or nothing for a while.
+
+    A missing segment is noticed only after streaming has begun. What has come with the first answer is no longer seen
+    by select(), so reading comes first.
+    """
     cursor = connection.cursor()
+    deadline = time.monotonic() + patience
     try:
         cursor.start_replication_expert(command)
-        if select.select([connection], [], [], _ANSWER_SECONDS)[0]:
-            cursor.read_message()
+        while cursor.read_message() is None and time.monotonic() < deadline:
+            select.select([connection], [], [], max(0, deadline - time.monotonic()))
     except psycopg2.Error as error:
         return _words(error)
     return None

@@ -50,7 +50,7 @@ def live_topology(names: Iterable[str], hostvars: Mapping[str, Any], first_prima
 
 @speaking
 def report(
-    names: Iterable[str], hostvars: Mapping[str, Any], first_primaries: Iterable[str], pagila: str = ""
+    names: Iterable[str], hostvars: Mapping[str, Any], first_primaries: Iterable[str], pagila: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     results = status_results(names, hostvars)
     addresses = {
@@ -58,7 +58,7 @@ def report(
         for name, result in results.items()
         if result is not None
     }
-    return cluster_document(results, addresses, list(first_primaries), pagila)
+    return cluster_document(results, addresses, list(first_primaries), pagila or {})
 
 
 def servers_to_restart(names: Iterable[str], hostvars: Mapping[str, Any], primary: str) -> list[str]:

@@ -25,12 +25,13 @@ _COLUMNS = (
 
 
 def cluster_document(
-    results: Results, addresses: Mapping[str, str], first_primaries: Sequence[str], pagila: str = ""
+    results: Results, addresses: Mapping[str, str], first_primaries: Sequence[str], pagila: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The nodes in the order given, and every problem in a plain sentence.
 
     ``results`` are those of replication_status by node; None for a node that gave no answer. ``addresses`` are those
-    by which the nodes reach each other. Never raises for a broken cluster: saying so is the point.
+    by which the nodes reach each other, ``pagila`` has ``source``, ``scale`` and ``release`` of the sample rows where
+    they are loaded. Never raises for a broken cluster: saying so is the point.
     """
     statuses = {name: (result or {}).get("status") for name, result in results.items()}
     leaders = [status for status in statuses.values() if status and status["role"] == PRIMARY and status["running"]]
@@ -40,7 +41,7 @@ def cluster_document(
         {**_node(name, result, statuses[name], seen.get(name), lost), "address": addresses.get(name)}
         for name, result in results.items()
     ]
-    return {"nodes": nodes, "problems": _problems(results, nodes, first_primaries), "pagila": pagila}
+    return {"nodes": nodes, "problems": _problems(results, nodes, first_primaries), "pagila": dict(pagila) or None}
 
 
 def _node(
@@ -100,7 +101,7 @@ def cluster_table(document: Mapping[str, Any]) -> str:
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
     lines.insert(1, "  ".join("-" * width for width in widths))
     if document["pagila"]:
-        lines += ["", f"Pagila: {document['pagila']}"]
+        lines += ["", "Pagila: {source} rows (scale {scale}, release {release})".format(**document["pagila"])]
     problems = [f"! {problem}" for problem in document["problems"]]
     return "\n".join([*lines, "", *(problems or ["All is well."])])
 

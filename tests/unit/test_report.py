@@ -30,6 +30,7 @@ def standby(**different: Any) -> dict[str, Any]:
     return {"status": status, "reasons": []}
 
 
+PAGILA = {"source": "generated", "scale": 1, "release": "v3.1.0"}
 ROWS: dict[str, tuple[dict[str, Any], str, str | None]] = {
     "well": ({"a": primary(), "b": standby()}, "streaming", None),
     "not connected": ({"a": primary(standbys=()), "b": standby()}, "not streaming", "b is not streaming"),
@@ -44,7 +45,7 @@ ROWS: dict[str, tuple[dict[str, Any], str, str | None]] = {
 
 @pytest.mark.parametrize(("results", "state", "problem"), ROWS.values(), ids=ROWS.keys())
 def test_document(results: dict[str, Any], state: str, problem: str | None) -> None:
-    document = cluster_document(results, {"a": "192.0.2.1:5432", "b": "192.0.2.2:5432"}, ["a"])
+    document = cluster_document(results, {"a": "192.0.2.1:5432", "b": "192.0.2.2:5432"}, ["a"], {})
     assert document["nodes"][1]["state"] == state
     assert bool(document["problems"]) == bool(problem)
     assert problem is None or any(problem in sentence for sentence in document["problems"])
@@ -52,14 +53,14 @@ def test_document(results: dict[str, Any], state: str, problem: str | None) -> N
 
 def test_table() -> None:
     results = {"a": primary(), "b": standby()}
-    document = cluster_document(results, {"a": "192.0.2.1:5432", "b": "192.0.2.2:5432"}, ["a"], "generated rows")
+    document = cluster_document(results, {"a": "192.0.2.1:5432", "b": "192.0.2.2:5432"}, ["a"], PAGILA)
     assert cluster_table(document).splitlines() == [
         "node  role     address         state      slot    lag     lag time  timeline",
         "----  -------  --------------  ---------  ------  ------  --------  --------",
         "a     primary  192.0.2.1:5432  running    -       -       -         2",
         "b     standby  192.0.2.2:5432  streaming  b_slot  2.0 kB  0.250 s   2",
         "",
-        "Pagila: generated rows",
+        "Pagila: generated rows (scale 1, release v3.1.0)",
         "",
         "All is well.",
     ]

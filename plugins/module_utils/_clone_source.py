@@ -16,10 +16,11 @@ from ._basebackup import Source
 from ._controldata import History, parse_history
 from ._errors import ConnectFailed, PgFleetError, QueryFailed
 from ._lsn import parse_lsn
-from ._postgres import Server, connect, sql
+from ._postgres import Server, connect
 
 with suppress(ImportError):  # require_psycopg2 says so in the module
     import psycopg2
+    from psycopg2 import sql
 
 _GOODBYE_SECONDS = 3.0
 #: How the server refuses to stream from a slot, and what pg_basebackup says when it does: words, code, remedy.

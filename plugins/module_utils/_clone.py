@@ -60,7 +60,8 @@ class Clone:
 
     def __init__(self, params: Mapping[str, Any]) -> None:
         self.params = dict(params)
-        spaces = {f"tablespace_mapping[{old}]": new for old, new in params["tablespace_mapping"].items()}
+        self.spaces = {str(old): str(new) for old, new in params["tablespace_mapping"].items()}
+        spaces = {f"tablespace_mapping[{old}]": new for old, new in self.spaces.items()}
         check_paths(params["dest"], {"wal_dir": params["wal_dir"], **spaces})
         self.dest = os.path.realpath(params["dest"])
         self.pairs = conninfo_pairs(params)
@@ -85,7 +86,10 @@ class Clone:
         return wanted if loose or wanted != text else None
 
     def _address(self) -> tuple[str, int, str]:
-        return self.pairs.get("host", "localhost"), self.params["login_port"], self.params["login_user"]
+        """As libpq looks it up in a password file, where its usual socket directory goes by the name localhost."""
+        host = self.pairs.get("host", "")
+        found = "localhost" if host in ("", "/var/run/postgresql") else host
+        return found, self.params["login_port"], self.params["login_user"]
 
     def look(self) -> Look:
         """Facts, then the decision. The destination is read before the source, which only moves forward."""
@@ -140,6 +144,12 @@ class Clone:
         write_file(os.path.join(incoming, "standby.signal"), "")
         os.chmod(incoming, 0o700)
 
+    def left_behind(self, look: Look) -> list[str]:
+        """Directories outside a replaced one that stay when it is deleted: nobody asked for them to go."""
+        if look.plan.action != REPLACED or self.params["keep_replaced"]:
+            return []
+        return [path for path in outside_directories(self.dest).values() if path not in look.besides]
+
     def needed_recovery(self, look: Look) -> dict[str, str]:
         """The settings of a kept standby that differ from the wanted ones."""
         return self.recovery.needed(look.auto_conf)
@@ -163,7 +173,7 @@ class Clone:
         password = params["login_password"]
         if params["passfile"] and not password:
             pairs["passfile"] = params["passfile"]
-        mapping = {old: os.path.realpath(new) for old, new in params["tablespace_mapping"].items()}
+        mapping = {old: os.path.realpath(new) for old, new in self.spaces.items()}
         return CopyOptions(
             bin_dir,
             pairs,

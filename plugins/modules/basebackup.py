@@ -304,6 +304,8 @@ def clone_now(module: AnsibleModule, clone: Clone, first: Look) -> tuple[Look, D
         clone.rehearse(look, leftover=bool(first.dest.incoming))
         if look.plan.action == first.plan.action:
             look = replace(look, plan=first.plan)
+        for path in clone.left_behind(look):
+            module.warn(f"'{path}' belongs to the directory that is replaced, is not used by the new one, and stays.")
         module.log(f"clone of {look.source.address} into {clone.dest} begins: {look.plan.sentence}")
         done = clone.clone(look)
     module.log(f"clone into {clone.dest} is done: {done.copied.as_result()}")

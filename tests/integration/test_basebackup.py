@@ -129,6 +129,8 @@ def test_directories_outside_and_replacing_them(servers, module):
     again = module("basebackup", rebuild=True, keep_replaced=False, **wanted)
     assert (again["action"], again["reason"], again["replaced_path"]) == ("replaced", "rebuild", None), again
     assert beside(dest) == [aside.name] and len(beside(wal)) == len(beside(here)) == 1
+    without = module("basebackup", rebuild=True, keep_replaced=False, **{**wanted, "wal_dir": None})
+    assert without["action"] == "replaced" and str(wal) in str(without["warnings"]) and wal.is_dir(), without
 
     standby = servers.server(dest).start()
     assert standby.psql("SELECT count(*) FROM t") == "1000"

@@ -83,7 +83,7 @@ def site(standbys: int, data: Path) -> tuple[float, float, dict[str, float]]:
     """Seconds of a first run, of a second one, and of the tasks of the first."""
     with gone_afterwards(Fleet(f"bench{standbys}", standbys, data)) as fleet:
         first, tasks = fleet.build()
-        second, _ = fleet.build()
+        second, _tasks = fleet.build()
         return first, second, tasks
 
 

@@ -110,7 +110,7 @@ def node_python_path(folder: Path) -> Path:
     return path
 
 
-def plain_clone(made: Source, _: Path) -> float:
+def plain_clone(made: Source, python_path: Path) -> float:
     conninfo = f"host=127.0.0.1 port={PORT} user=replicator passfile={made.passfile}"
     return timed(*as_owner(
         bin_dir() / "pg_basebackup", "-D", made.clone, "-R", "-X", "stream", "-c", "fast", "-S", "bench",

@@ -50,31 +50,39 @@ def wait_until(found, what):
         time.sleep(0.0005)
 
 
-def plain_copy(servers, primary, path):
+def plain_copy(servers, primary, path, wanted, rate):
     """A slow pg_basebackup that no module watches."""
     command = servers.as_owner(
         servers.bin_dir() / "pg_basebackup", f"--pgdata={path}", "-h", primary.socket, "-p", str(primary.port),
-        "-U", "postgres", "--max-rate=4M", "--checkpoint=fast",
+        "-U", "postgres", f"--max-rate={rate}", "--checkpoint=fast",
+        *(f"--tablespace-mapping={old}={new}.plain" for old, new in wanted["tablespace_mapping"].items()),
     )  # fmt: skip
     return subprocess.Popen(command, cwd="/", stderr=subprocess.PIPE, start_new_session=True)
 
 
+@pytest.fixture(scope="module")
+def primary(shared_servers):
+    """A primary with a tablespace and a slot."""
+    made = shared_servers.primary()
+    made.psql("SELECT pg_create_physical_replication_slot('node1_slot', true)")
+    space = shared_servers.data("space")
+    shared_servers.run("mkdir", space)
+    made.psql(f"CREATE TABLESPACE side LOCATION '{space}'")
+    made.psql("CREATE TABLE t TABLESPACE side AS SELECT n, repeat('x', 500) AS x FROM generate_series(1, 20000) AS n")
+    return made
+
+
 @pytest.fixture
-def outside(servers):
-    """A primary with a tablespace and a slot, and where the directories of its clone go."""
-    primary = servers.primary()
-    primary.psql("SELECT pg_create_physical_replication_slot('node1_slot', true)")
-    space = servers.data("space")
-    servers.run("mkdir", space)
-    primary.psql(f"CREATE TABLESPACE side LOCATION '{space}'")
-    primary.psql(
-        "CREATE TABLE t TABLESPACE side AS SELECT n, repeat('x', 500) AS x FROM generate_series(1, 20000) AS n"
-    )
-    dest = servers.data("node1")
-    return primary, dest, {
-        "dest": str(dest), "slot": "node1_slot", "wal_dir": str(servers.data("wal")),
-        "tablespace_mapping": {str(space): str(servers.data("here"))},
-        "passfile": str(servers.data("pass")), **primary.replicator,
+def dest(servers):
+    return servers.data("node1")
+
+
+@pytest.fixture
+def wanted(servers, shared_servers, primary, dest):
+    """Options for a clone with the WAL and the tablespace outside of it."""
+    return {
+        "dest": str(dest), "wal_dir": str(servers.data("wal")), "passfile": str(servers.data("pass")),
+        "tablespace_mapping": {str(shared_servers.data("space")): str(servers.data("here"))}, **primary.replicator,
     }  # fmt: skip
 
 
@@ -88,8 +96,8 @@ def outside(servers):
     ],
     ids=["before data", "in the middle", "before the rename"],
 )
-def test_killed_and_run_again(servers, module, outside, moment, more, kill):
-    primary, dest, wanted = outside
+def test_killed_and_run_again(servers, module, primary, dest, wanted, moment, more, kill):
+    wanted["slot"] = "node1_slot"
     started = module.start("basebackup", **wanted, **more)
     wait_until(lambda: moment(dest) or started.poll() is not None, "the moment never came")
     kill(started)
@@ -111,28 +119,23 @@ def test_killed_and_run_again(servers, module, outside, moment, more, kill):
         )
 
 
-def test_orphan_of_an_earlier_run_is_ended(servers, module):
+def test_orphan_of_an_earlier_run_is_ended(servers, module, primary, dest, wanted):
     """A pg_basebackup that even its watcher could not end: the next run ends it, instead of fighting it."""
-    primary = servers.primary()
-    dest = servers.data("node1")
     note = {"kind": "clone", "dest": str(dest), "moves": [{"final": str(dest), "aside": f"{dest}.replaced-1"}]}
     servers.run("sh", "-c", f"cat > '{dest}.incoming.pgfleet'", input=json.dumps(note))
-    orphan = plain_copy(servers, primary, f"{dest}.incoming")
+    orphan = plain_copy(servers, primary, f"{dest}.incoming", wanted, "4M")
     wait_until(lambda: data_arrives(dest), "no data")
-    done = module("basebackup", dest=str(dest), **primary.replicator)
+    done = module("basebackup", **wanted)
     assert (done["action"], done["reason"]) == ("cloned", "unfinished_clone"), done
     assert orphan.wait(timeout=5) != 0
 
 
-def test_somebody_elses_unfinished_copy_is_refused_then_set_aside(servers, module):
+def test_somebody_elses_unfinished_copy_is_refused_then_set_aside(servers, module, primary, dest, wanted):
     """PG_VERSION is there, but the pg_basebackup that put it there was killed."""
-    primary = servers.primary()
-    dest = servers.data("node1")
-    copy = plain_copy(servers, primary, dest)
+    copy = plain_copy(servers, primary, dest, wanted, "16M")
     wait_until(lambda: (dest / "base/1/PG_VERSION").exists() and (dest / "PG_VERSION").exists(), "no data")
     os.killpg(copy.pid, signal.SIGKILL)
     copy.wait()
-    wanted = {"dest": str(dest), **primary.replicator}
     for check in (True, False):
         refused = module("basebackup", check=check, **wanted)
         assert (refused["failed"], refused["code"]) == (True, "unfinished_copy"), refused
@@ -142,10 +145,8 @@ def test_somebody_elses_unfinished_copy_is_refused_then_set_aside(servers, modul
     assert (Path(done["replaced_path"]) / "base/1/PG_VERSION").exists()
 
 
-def test_incoming_directory_of_somebody_else_is_refused(servers, module):
-    primary = servers.primary()
-    dest = servers.data("node1")
+def test_incoming_directory_of_somebody_else_is_refused(servers, module, primary, dest, wanted):
     servers.run("mkdir", f"{dest}.incoming", f"{dest}.incoming/precious")
-    refused = module("basebackup", dest=str(dest), force=True, **primary.replicator)
+    refused = module("basebackup", force=True, **wanted)
     assert (refused["failed"], refused["code"]) == (True, "incoming_foreign"), refused
     assert Path(f"{dest}.incoming/precious").is_dir()

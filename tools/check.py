@@ -15,10 +15,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build"
@@ -58,12 +59,20 @@ class Step:
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         assert process.stdout
-        with log.open("a") as kept, ends_with_us(process):
-            for line in process.stdout:
-                print(line, end="", flush=True)
-                kept.write(line)
-                self._count(line)
-            return process.wait()
+        with log.open("a") as kept, limited(process):
+            try:
+                self._show(process.stdout, kept)
+            except KeyboardInterrupt:
+                os.killpg(process.pid, signal.SIGINT)
+                self._show(process.stdout, kept)
+                raise
+        return process.wait()
+
+    def _show(self, output: Iterable[str], kept: TextIO) -> None:
+        for line in output:
+            print(line, end="", flush=True)
+            kept.write(line)
+            self._count(line)
 
     def _count(self, line: str) -> None:
         if found := _PYTEST_SUMMARY.match(line):
@@ -81,23 +90,21 @@ class Step:
 
 
 @contextmanager
-def ends_with_us(process: subprocess.Popen[str]) -> Iterator[None]:
-    """End the process and its children when its time is up or we are interrupted."""
+def limited(process: subprocess.Popen[str]) -> Iterator[None]:
+    """Interrupt the process and its children when its time is up, as Ctrl-C does, and kill them a minute later."""
+    ways = [signal.SIGINT, signal.SIGKILL]
 
-    def end(*_: object) -> None:
-        os.killpg(process.pid, signal.SIGTERM)
+    def end(*_signal: object) -> None:
+        os.killpg(process.pid, ways.pop(0))
+        if ways:
+            signal.alarm(60)
 
-    before = signal.signal(signal.SIGALRM, end)
+    signal.signal(signal.SIGALRM, end)
     signal.alarm(LIMIT_SECONDS)
     try:
         yield
-    except BaseException:
-        if process.poll() is None:
-            end()
-        raise
     finally:
         signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def pagila_data() -> dict[str, str]:
@@ -289,7 +296,10 @@ def main() -> int:
         return 2
     for name, value in pagila_data().items():
         os.environ.setdefault(name, value)
-    steps = [run_step(name) for name in names]
+    try:
+        steps = [run_step(name) for name in names]
+    except KeyboardInterrupt:
+        return 130
     report(steps)
     return 1 if any(step.failures for step in steps) else 0
 

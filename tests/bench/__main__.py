@@ -145,6 +145,9 @@ def main() -> int:
     except BenchError as error:
         say(str(error))
         return 1
+    except KeyboardInterrupt:
+        say("interrupted; what was made is removed")
+        return 130
     report(result)
     BUILD.parent.mkdir(exist_ok=True)
     (BUILD.parent / "bench.json").write_text(json.dumps(result, indent=2) + "\n")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import signal
 import statistics
 import subprocess
 import time
@@ -13,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build/bench"
 VENV = ROOT / ".venv/bin"
+LIMIT_SECONDS = 900
 _PROFILE_LINE = re.compile(r"^(\S.*?) -{2,} +([\d.]+)s$", re.MULTILINE)
 OWNER = "postgres" if os.geteuid() == 0 else ""
 
@@ -22,20 +25,35 @@ class BenchError(Exception):
 
 
 def run(*command: str | Path, cwd: Path = ROOT, text: str | None = None, **environment: str) -> str:
-    """Output of a command; raises with its last words when it fails."""
+    """Output of a command; raises with its last words when it fails. It ends when we are interrupted."""
     words = [str(word) for word in command]
-    done = subprocess.run(
-        words, cwd=cwd, env={**os.environ, **environment}, input=text, text=True, check=False,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=None if text is not None else subprocess.DEVNULL,
+    process = subprocess.Popen(
+        words, cwd=cwd, env={**os.environ, **environment}, text=True, start_new_session=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
-    if done.returncode:
-        raise BenchError(f"{' '.join(words)} ended with {done.returncode}:\n{done.stdout[-3000:]}")
-    return done.stdout
+    try:
+        output, _none = process.communicate(text, timeout=LIMIT_SECONDS)
+    except BaseException:
+        end(process)
+        raise
+    if process.returncode:
+        raise BenchError(f"{' '.join(words)} ended with {process.returncode}:\n{output[-3000:]}")
+    return output
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """End a command and its children, politely first."""
+    for number, seconds in ((signal.SIGTERM, 15), (signal.SIGKILL, 5)):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
+            return
 
 
 def timed(*command: str | Path, cwd: Path = ROOT, **environment: str) -> tuple[float, str]:
     """Seconds and output of a command, with what was written before it already on the disk."""
-    subprocess.run(["sync"], check=True)
+    run("sync")
     start = time.monotonic()
     output = run(*command, cwd=cwd, **environment)
     return time.monotonic() - start, output

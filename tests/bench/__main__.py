@@ -68,7 +68,7 @@ def measure_standbys(data: Path, rounds: int, known: dict[str, float]) -> dict[s
     for number in (1, 3, 7):
         if str(number) not in known:
             say(f"site.yml with {number} standbys")
-            result[str(number)] = median(fleet.site(number, data)[0] for _ in range(rounds))
+            result[str(number)] = median(fleet.site(number, data)[0] for _turn in range(rounds))
     return {"standbys": dict(sorted(result.items()))}
 
 
@@ -88,7 +88,7 @@ def measure_modules(rounds: int) -> dict[str, Any]:
 
 def measure_fresh(data: Path, rounds: int) -> dict[str, Any]:
     say("make cluster in a fresh clone")
-    seconds = [fleet.from_fresh_clone(data) for _ in range(rounds)]
+    seconds = [fleet.from_fresh_clone(data) for _turn in range(rounds)]
     return {"cluster_from_fresh_s": median(seconds), "seconds": {"cluster_from_fresh": seconds}}
 
 

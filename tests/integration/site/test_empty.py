@@ -55,3 +55,13 @@ def test_a_wrong_option_is_refused(empty_fleet: Any) -> None:
     run = empty_fleet.play("site.yml", pg_server_repository="elsewhere")
     assert run.returncode != 0
     assert "pg_server_repository" in run.output
+
+
+def test_check_mode_where_postgresql_is_not_installed(empty_fleet: Any) -> None:
+    """A package that is never installed here stands for all of them: no user postgres, no programs, no psycopg2."""
+    before = footprint()
+    packages = ["postgresql-%v", "postgresql-doc-%v"]
+    run = empty_fleet.site("--check", "--diff", __pg_server_packages=packages)
+    assert "Install the packages" in run.output
+    assert run.changed > 0
+    assert footprint() == before

@@ -214,7 +214,7 @@ def test_no_secret_in_the_process_list_while_clones_run(empty_fleet: Any) -> Non
     empty_fleet.destroy()
     watch = Watch(empty_fleet.folder / "secrets/replication.password")
     watch.start()
-    output = empty_fleet.site("-vvv", pg_standby_max_rate="20M").output
+    output = empty_fleet.site("-vvv", "--diff", pg_standby_max_rate="20M").output
     watch.ended = True
     watch.join()
     assert watch.looks > 0, "no clone was seen"

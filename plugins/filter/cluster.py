@@ -50,7 +50,10 @@ def live_topology(names: Iterable[str], hostvars: Mapping[str, Any], first_prima
 
 @speaking
 def report(
-    names: Iterable[str], hostvars: Mapping[str, Any], first_primaries: Iterable[str], pagila: Mapping[str, Any] | None = None
+    names: Iterable[str],
+    hostvars: Mapping[str, Any],
+    first_primaries: Iterable[str],
+    pagila: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     results = status_results(names, hostvars)
     addresses = {

@@ -19,6 +19,7 @@ try:
     import psycopg2.extras
     from psycopg2 import sql
 except ImportError:
+    sql = None
     PSYCOPG2_ERROR: str | None = traceback.format_exc()
 else:
     PSYCOPG2_ERROR = None

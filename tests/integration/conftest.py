@@ -43,7 +43,7 @@ def as_owner(*command: str | Path) -> list[str]:
 
 def run(*command: str | Path, **more: Any) -> subprocess.CompletedProcess[str]:
     """Run as the owner; fail the test with the program's own words."""
-    done = subprocess.run(as_owner(*command), capture_output=True, text=True, cwd="/", timeout=120, **more)
+    done = subprocess.run(as_owner(*command), check=False, capture_output=True, text=True, cwd="/", timeout=120, **more)
     assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
     return done
 
@@ -77,7 +77,12 @@ class PgServer:
     @property
     def replicator(self) -> dict[str, Any]:
         """Module options that log in over TCP for replication."""
-        return {"login_host": "127.0.0.1", "login_port": self.port, "login_user": "replicator", "login_password": "secret"}
+        return {
+            "login_host": "127.0.0.1",
+            "login_port": self.port,
+            "login_user": "replicator",
+            "login_password": "secret",
+        }
 
     def write_config(self, **settings: Any) -> None:
         self.settings.update(settings)
@@ -107,10 +112,8 @@ class PgServer:
 
     @property
     def running(self) -> bool:
-        return (
-            subprocess.run(as_owner(bin_dir() / "pg_ctl", "status", "-D", self.data), capture_output=True).returncode
-            == 0
-        )
+        command = as_owner(bin_dir() / "pg_ctl", "status", "-D", self.data)
+        return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
     @property
     def pid(self) -> int:
@@ -264,7 +267,9 @@ def module(module_path: Path, workspace: Path) -> Any:
 
     def call(name: str, /, check: bool = False, **options: Any) -> dict[str, Any]:
         started, arguments = command(name, check, **options)
-        done = subprocess.run(started, input=arguments, capture_output=True, text=True, cwd="/", timeout=300)
+        done = subprocess.run(
+            started, check=False, input=arguments, capture_output=True, text=True, cwd="/", timeout=300
+        )
         lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
         assert lines, f"{name} printed no result: {done.stdout}{done.stderr}"
         return {"failed": False, **json.loads(lines[-1])}

@@ -6,7 +6,6 @@ import socket
 from pathlib import Path
 from typing import Any
 
-
 RELEASES = {"debian-12": 15, "debian-13": 17, "ubuntu-22.04": 14, "ubuntu-24.04": 16}
 
 

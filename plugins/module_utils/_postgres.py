@@ -19,7 +19,7 @@ try:
     import psycopg2.extras
     from psycopg2 import sql
 except ImportError:
-    sql = None
+    sql: Any = None  # type: ignore[no-redef]
     PSYCOPG2_ERROR: str | None = traceback.format_exc()
 else:
     PSYCOPG2_ERROR = None

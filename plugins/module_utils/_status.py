@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -211,9 +211,13 @@ def real_file_errors(errors: Iterable[ConfigError], pending_restart: Iterable[st
     the former as pending.
     """
     pending = {name.lower() for name in pending_restart}
-    return tuple(
-        error for error in errors if not (error.error == _NOT_APPLIED and (error.name or "").lower() in pending)
-    )
+    return tuple(error for error in errors if not _only_pending(error, pending))
+
+
+def _only_pending(error: ConfigError, pending: Container[str]) -> bool:
+    """Rows without a file are about settings whose line was removed and whose default needs a restart."""
+    removed = error.file is None and error.line is None
+    return removed or (error.error == _NOT_APPLIED and (error.name or "").lower() in pending)
 
 
 def timeline_of_wal_file(name: str) -> int:

@@ -199,7 +199,9 @@ def _settings(rights: Mapping[str, bool], facts: dict[str, Any], config: dict[st
     file_errors = real_file_errors(_config_errors(config["file_errors"]), pending)
     return Settings(
         pending_restart=tuple(pending),
-        pending_values={name: PendingValue(value, written.get(name)) for name, value in pending.items()},
+        pending_values={
+            name: PendingValue(now, written.get(name, default)) for name, (now, default) in pending.items()
+        },
         reload_pending=_reload_pending(config, rights["file_settings"], local),
         file_errors=file_errors if rights["file_settings"] else None,
         hba_errors=_config_errors(config["hba_errors"]) if rights["hba_rules"] else None,

@@ -57,7 +57,7 @@ SELECT recovering,
        (SELECT json_object_agg(name, setting) FROM pg_settings
          WHERE name IN ('cluster_name', 'data_checksums', 'data_directory', 'max_replication_slots',
                         'max_slot_wal_keep_size', 'max_wal_senders', 'primary_conninfo', 'primary_slot_name')) AS setting,
-       (SELECT json_object_agg(name, setting ORDER BY name) FROM pg_settings WHERE pending_restart) AS pending_restart
+       (SELECT json_object_agg(name, json_build_array(setting, boot_val) ORDER BY name) FROM pg_settings WHERE pending_restart) AS pending_restart
   FROM (SELECT pg_is_in_recovery() AS recovering) AS node
  CROSS JOIN LATERAL (SELECT CASE WHEN recovering THEN greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
                                  ELSE pg_current_wal_lsn() END AS here) AS position

@@ -174,6 +174,7 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import find_server
 from ansible_collections.pgfleet.cluster.plugins.module_utils._node import (
     choose_version,
     expand,
@@ -213,10 +214,9 @@ def missing_locales(wanted: list[str]) -> list[str]:
 
 def server_of(data_directory: str) -> tuple[int | None, int | None]:
     """Process and port of the server that runs on a data directory (manual: postmaster.pid)."""
+    pid = find_server(data_directory)
     lines = read_text(f"{data_directory}/postmaster.pid").splitlines()
-    if len(lines) < 4 or not lines[0].isdigit() or "postgres" not in read_text(f"/proc/{lines[0]}/comm"):
-        return None, None
-    return int(lines[0]), int(lines[3])
+    return pid, int(lines[3]) if pid and len(lines) > 3 else None
 
 
 def port_state(number: int, own_port: int | None) -> dict[str, Any]:

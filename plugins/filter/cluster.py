@@ -11,6 +11,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
+from ansible_collections.pgfleet.cluster.plugins.module_utils._files import differing
 from ansible_collections.pgfleet.cluster.plugins.module_utils._preflight import preflight_problems
 from ansible_collections.pgfleet.cluster.plugins.module_utils._report import cluster_document, cluster_table
 from ansible_collections.pgfleet.cluster.plugins.module_utils._restart import restart_order
@@ -77,6 +78,7 @@ def servers_to_restart(names: Iterable[str], hostvars: Mapping[str, Any], primar
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
+            "files_that_differ": speaking(differing),
             "live_topology": live_topology,
             "preflight_problems": speaking(preflight_problems),
             "report": report,

@@ -63,7 +63,7 @@ class Diverged:
         if not self.transactions:
             return f"It committed nothing after {self.from_lsn}."
         times = f"from {self.first_commit} to {self.last_commit}"
-        return f"{self.transactions} transactions after {self.from_lsn} are only here: {times}."
+        return f"{self.transactions} transactions after {self.from_lsn} are only here, committed {times}."
 
 
 def plan_rewind(dest: DataDir, source: Source, noted: str | None) -> RewindPlan:

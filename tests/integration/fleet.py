@@ -115,10 +115,10 @@ class Fleet:
         assert run.returncode == 0, run.output
         return run
 
-    def kill_at(self, task: int, *arguments: str, **variables: Any) -> str:
-        """Run site.yml and kill everything it started on the control side when its n-th task begins."""
+    def kill_at(self, task: int, *arguments: str, playbook: str = "site.yml", **variables: Any) -> str:
+        """Run a playbook and kill everything it started on the control side when its n-th task begins."""
         process = subprocess.Popen(
-            self.command("site.yml", *arguments, **variables), cwd=ROOT, env=self.environment,
+            self.command(playbook, *arguments, **variables), cwd=ROOT, env=self.environment,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             start_new_session=True,
         )  # fmt: skip

@@ -25,6 +25,7 @@ FAULT = "fault"
 PROMOTED = "promoted"
 DEMOTED = "demoted"
 REDUNDANT = "redundant"
+WENT_ON, INTERRUPTED, STOPPED = "went on", "interrupted", "stopped"
 
 
 @dataclass(frozen=True)
@@ -149,23 +150,39 @@ class Verdict:
     first_write: float | None
     redundancy: float | None
     fault: float
-    rows: Comparison
+    rows: Comparison | None
     differing: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def writes(self) -> str:
+        if self.write_gap.seconds <= SLOW_SECONDS:
+            return WENT_ON
+        return STOPPED if self.first_write is None else INTERRUPTED
 
     def as_result(self) -> dict[str, Any]:
         return {
+            "writes": self.writes,
             "write_gap_ms": milliseconds(self.write_gap.seconds),
             "read_gap_ms": {node: milliseconds(gap.seconds) for node, gap in self.read_gaps.items()},
             "to_first_write_ms": milliseconds(self.first_write),
             "to_redundancy_ms": milliseconds(self.redundancy),
-            "acked": self.rows.acked,
-            "acked_lost": len(self.rows.lost),
-            "lost_rows": list(self.rows.lost[:100]),
-            "in_doubt": len(self.rows.in_doubt),
-            "in_doubt_present": len(self.rows.in_doubt_present),
-            "strangers": len(self.rows.strangers),
+            **_row_counts(self.rows),
             "rows_differing": dict(self.differing),
         }
+
+
+def _row_counts(rows: Comparison | None) -> dict[str, Any]:
+    """Null for what is not known, because the primary's rows could not be read."""
+    if rows is None:
+        return dict.fromkeys(("acked", "acked_lost", "lost_rows", "in_doubt", "in_doubt_present", "strangers"))
+    return {
+        "acked": rows.acked,
+        "acked_lost": len(rows.lost),
+        "lost_rows": list(rows.lost[:100]),
+        "in_doubt": len(rows.in_doubt),
+        "in_doubt_present": len(rows.in_doubt_present),
+        "strangers": len(rows.strangers),
+    }
 
 
 def milliseconds(seconds: float | None) -> float | None:
@@ -177,15 +194,15 @@ def judge(recording: Recording, tables: Mapping[str, Collection[int]], primary: 
     faults = [event.at for event in recording.events if event.kind == FAULT]
     fault = min(faults, default=recording.started)
     reads = {node: [read for read in recording.reads if read.node == node] for node in recording.nodes}
-    there = set(tables.get(primary, ()))
+    there = set(tables[primary]) if primary in tables else None
     return Verdict(
-        write_gap(recording.writes, recording.ended),
+        write_gap(recording.writes, recording.ended, fault),
         {node: read_gap(of_node) for node, of_node in reads.items()},
         first_write(recording, fault),
         redundancy(recording.reads, recording.nodes, fault),
         fault,
-        compare(recording.writes, there),
-        {node: len(there ^ set(rows)) for node, rows in tables.items() if there ^ set(rows)},
+        None if there is None else compare(recording.writes, there),
+        {} if there is None else {node: len(there ^ set(rows)) for node, rows in tables.items() if there ^ set(rows)},
     )
 
 

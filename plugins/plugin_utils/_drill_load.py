@@ -118,12 +118,13 @@ class Writer(Client):
 
     def run(self) -> None:
         for number in range(1, self.load.rows + 1):
-            if not (self.paced() and self.connected()):
+            session = self.connected() if self.paced() else None
+            if session is None:
                 break
-            self.write(number)
+            self.write(session, number)
         self.drop_session()
 
-    def connected(self) -> bool:
+    def connected(self) -> Session | None:
         while self.session is None and not self.stop.is_set():
             try:
                 session = Session(self.load.writer_target(self.turn), CONNECT_SECONDS)
@@ -133,19 +134,18 @@ class Writer(Client):
             except Failed:
                 self.turn += 1
                 self.stop.wait(RETRY_SECONDS)
-        return self.session is not None
+        return self.session
 
-    def write(self, number: int) -> None:
-        assert self.session  # noqa: S101
-        node = self.load.name_of(self.session.address)
+    def write(self, session: Session, number: int) -> None:
+        node = self.load.name_of(session.address)
         self.recorder.note(number=number, sent=time.monotonic(), node=node)
         try:
-            self.session.query(INSERT, (number,), self.load.write_seconds)
+            session.query(INSERT, (number,), self.load.write_seconds)
         except Failed as failure:
             self.recorder.note(number=number, error=failure.code)
             self.drop_session()
             return
-        if self.session.warned:
+        if session.warned:
             self.recorder.note(number=number, error="warned")
             return
         self.recorder.note(number=number, acked=time.monotonic())

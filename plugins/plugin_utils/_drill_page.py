@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from ._drill_text import duration, part, sentence
+from ._drill_text import count, duration, part, sentence
 
 STYLE = """
 :root { color-scheme: light; }
@@ -61,8 +61,8 @@ def tiles(result: Mapping[str, Any]) -> str:
         (duration(bystanders), "read gap of bystanders", bool(bystanders)),
         (duration(result["to_first_write_ms"]), "fault to first write", False),
         (duration(result["to_redundancy_ms"]), "fault to full redundancy", not result["healthy"]),
-        (f"{result['acked_lost']:,}", f"of {result['acked']:,} acknowledged rows lost", result["acked_lost"] > 0),
-        (f"{result['in_doubt']:,}", f"rows in doubt, {result['in_doubt_present']:,} there", False),
+        (count(result["acked_lost"]), f"of {count(result['acked'])} acknowledged rows lost", result["acked_lost"] != 0),
+        (count(result["in_doubt"]), f"rows in doubt, {count(result['in_doubt_present'])} there", False),
     ]
     return "".join(
         f"<div class='tile{' bad' if bad else ''}'><b>{escape(value)}</b><span>{escape(label)}</span></div>"

@@ -106,8 +106,7 @@ def play(command: Sequence[str], environment: Mapping[str, str], killing: Killin
 def _watch(
     process: subprocess.Popen[str], played: Played, killing: Killing | None, timers: list[threading.Timer]
 ) -> None:
-    assert process.stdout  # noqa: S101
-    for line in process.stdout:
+    for line in process.stdout or ():
         played.lines.append(line)
         if not (found := _TASK.match(line)):
             continue

@@ -14,6 +14,17 @@ BLUE, NAVY, RED, GREEN, AMBER, GREY, INK = "#8fb8de", "#1f4e79", "#d1495b", "#5a
 LEGEND = (("standby answers", BLUE), ("primary answers", NAVY), ("read fails", RED),
           ("all standbys stream", GREEN), ("some do not", AMBER), ("no primary answers", GREY))  # fmt: skip
 BIN_SECONDS = 0.1
+WORDS: Any = {
+    "font.size": 9,
+    "axes.edgecolor": "#9aa4af",
+    "axes.labelcolor": INK,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "svg.hashsalt": "drill",
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+}
 Lane = list[tuple[float, float, str]]
 
 
@@ -58,9 +69,7 @@ def svg(recording: Recording, marks: Sequence[Event], zero: float) -> str:
     mpl.use("svg")
     from matplotlib import pyplot
 
-    words: Any = {"font.size": 9, "axes.edgecolor": "#9aa4af", "text.color": INK, "axes.labelcolor": INK, "svg.hashsalt": "drill",
-             "xtick.color": INK, "ytick.color": INK, "axes.spines.top": False, "axes.spines.right": False}  # fmt: skip
-    with pyplot.rc_context(words):
+    with pyplot.rc_context(WORDS):
         lanes = len(recording.nodes) + 1
         heights = [1.5, 1.5, 0.42 * lanes]
         figure, axes = pyplot.subplots(
@@ -95,7 +104,7 @@ def draw_latency(axis: Any, recording: Recording, zero: float) -> None:
     done = [(write.sent - zero, write.acked - write.sent) for write in recording.writes if write.acked is not None]
     doubt = [write.sent - zero for write in recording.writes if write.acked is None]
     axis.scatter(
-        [at for at, _ in done], [1000 * took for _, took in done], s=5, color=NAVY, linewidths=0, rasterized=True
+        [at for at, _took in done], [1000 * took for _at, took in done], s=5, color=NAVY, linewidths=0, rasterized=True
     )
     axis.set_yscale("log")
     axis.set_ylabel("commit takes, ms")

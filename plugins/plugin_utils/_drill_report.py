@@ -85,9 +85,11 @@ def result_of(
 
 def _problems(verdict: Verdict) -> list[str]:
     problems = [f"{node} differs from the primary in {count} rows." for node, count in verdict.differing.items()]
+    if verdict.writes == analysis.STOPPED:
+        problems.append("Nobody took writes when the load ended.")
     if verdict.redundancy is None:
         problems.append("Not every standby streamed from the primary when the load ended.")
-    if verdict.rows.strangers:
+    if verdict.rows and verdict.rows.strangers:
         problems.append(f"{len(verdict.rows.strangers)} rows are there that nobody sent.")
     return problems
 

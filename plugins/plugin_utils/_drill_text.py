@@ -17,6 +17,10 @@ def duration(milliseconds: float | None) -> str:
     return f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.2f} s"
 
 
+def count(number: int | None) -> str:
+    return "?" if number is None else f"{number:,}"
+
+
 def listed(names: Sequence[str]) -> str:
     """``a, b and c``."""
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
@@ -43,9 +47,7 @@ def summary_row(result: Result) -> list[str]:
         duration(max((result["read_gap_ms"][node] for node in result["bystanders"]), default=None)),
         duration(result["to_first_write_ms"]),
         duration(result["to_redundancy_ms"]),
-        f"{result['acked']:,}",
-        f"{result['acked_lost']:,}",
-        f"{result['in_doubt']:,}",
+        *(count(result[name]) for name in ("acked", "acked_lost", "in_doubt")),
         "well" if result["healthy"] else "NOT WELL",
     ]
 
@@ -75,12 +77,13 @@ def sentence(result: Result) -> str:
 
 
 def _writes(result: Result) -> str:
-    if result["to_first_write_ms"] is None:
-        return f"Writes went on; the longest wait for an acknowledgement was {duration(result['write_gap_ms'])}."
-    return (
-        f"Writes were interrupted for {duration(result['write_gap_ms'])}; the first one after the fault came"
-        f" {duration(result['to_first_write_ms'])} after it."
-    )
+    gap = duration(result["write_gap_ms"])
+    if result["writes"] == "went on":
+        return f"Writes went on; the longest wait for an acknowledgement was {gap}."
+    if result["writes"] == "stopped":
+        return f"Writes were NOT taken again, for {gap} until the load ended."
+    first = duration(result["to_first_write_ms"])
+    return f"Writes were interrupted for {gap}; the first one after the fault came {first} after it."
 
 
 def _reads(result: Result) -> str:
@@ -98,6 +101,8 @@ def _reads(result: Result) -> str:
 
 def _rows(result: Result) -> str:
     lost, doubt = result["acked_lost"], result["in_doubt"]
+    if lost is None:
+        return "What became of the rows is not known, because the primary could not be read."
     kept = f"None of {result['acked']:,} acknowledged rows was lost" if not lost else (
         f"{lost:,} of {result['acked']:,} acknowledged rows ARE LOST"
     )  # fmt: skip

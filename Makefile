@@ -65,7 +65,7 @@ format: setup ## Let ruff format and repair the Python files
 	@.venv/bin/ruff format .
 
 bench: setup ## Measure against a bare shell script; writes build/bench.json
-	@PYTHONPATH=tests .venv/bin/python -m bench $(BENCH_ARGS)
+	@PYTHONPATH=.cache .venv/bin/python -m ansible_collections.pgfleet.cluster.tests.bench $(BENCH_ARGS)
 
 clean: ## Remove .venv, .cache, build and the caches of tools
 	@rm -rf .venv .cache build .ansible .mypy_cache .pytest_cache .ruff_cache tests/output

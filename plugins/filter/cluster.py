@@ -11,9 +11,11 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
+from ansible_collections.pgfleet.cluster.plugins.module_utils._files import differing
 from ansible_collections.pgfleet.cluster.plugins.module_utils._preflight import preflight_problems
 from ansible_collections.pgfleet.cluster.plugins.module_utils._report import cluster_document, cluster_table
 from ansible_collections.pgfleet.cluster.plugins.module_utils._restart import restart_order
+from ansible_collections.pgfleet.cluster.plugins.module_utils._switchover import plan_switchover
 from ansible_collections.pgfleet.cluster.plugins.module_utils._topology import Node, derive_topology
 
 
@@ -74,12 +76,19 @@ def servers_to_restart(names: Iterable[str], hostvars: Mapping[str, Any], primar
     return restart_order(pending, primary)
 
 
+@speaking
+def switchover_plan(names: Iterable[str], hostvars: Mapping[str, Any], to: str, max_lag_bytes: int) -> dict[str, Any]:
+    return plan_switchover(status_results(names, hostvars), to, int(max_lag_bytes)).as_result()
+
+
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
+            "files_that_differ": speaking(differing),
             "live_topology": live_topology,
             "preflight_problems": speaking(preflight_problems),
             "report": report,
             "status_table": speaking(cluster_table),
             "restart_order": servers_to_restart,
+            "switchover_plan": switchover_plan,
         }

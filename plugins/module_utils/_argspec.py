@@ -24,3 +24,14 @@ def connection_spec(**more: Any) -> dict[str, Any]:
     }
     spec.update(more)
     return spec
+
+
+def following_spec(**more: Any) -> dict[str, Any]:
+    """The argument spec of a module whose connection options are those of a standby to its upstream server."""
+    return connection_spec(
+        login_user={"type": "str", "default": "replicator", "aliases": ["login"]},
+        passfile={"type": "path"},
+        slot={"type": "str"},
+        application_name={"type": "str"},
+        **more,
+    )

@@ -11,9 +11,16 @@ from typing import Any
 
 from ._basebackup import REPLACED, CloneFacts, ClonePlan, Source, plan_clone
 from ._clone_passfile import check_passfile, passfile_line, read_passfile, save_passfile, with_password
-from ._clone_recovery import AUTO_CONF, Recovery, read_settings, write_settings
+from ._clone_recovery import AUTO_CONF, read_settings, write_settings
 from ._clone_run import Copied, CopyOptions, copy, free_bytes, refuse_too_large, verify
-from ._clone_source import check_slot, conninfo_pairs, read_source, rehearse_streaming, replication_session
+from ._clone_source import (
+    check_slot,
+    conninfo_pairs,
+    read_source,
+    rehearse_streaming,
+    replication_session,
+    wanted_recovery,
+)
 from ._datadir import DataDir, bin_dir_version, find_bin_dir, inspect
 from ._datadir_around import check_paths, look_around
 from ._datadir_child import end_orphans
@@ -29,6 +36,7 @@ from ._datadir_swap import (
     outside_directories,
     write_file,
 )
+from ._standby_files import make_standby, read_text
 
 #: Seconds in which the server notices that a killed earlier run has gone.
 _PATIENCE = 5.0
@@ -66,9 +74,7 @@ class Clone:
         self.dest = os.path.realpath(params["dest"])
         self.pairs = conninfo_pairs(params)
         self.slot: str = params["slot"] or ""
-        extra = {"application_name": params["application_name"], "passfile": params["passfile"]}
-        wanted = {**self.pairs, **{name: value for name, value in extra.items() if value}}
-        self.recovery = Recovery(wanted, self.slot)
+        self.recovery = wanted_recovery(params)
         self.streams = params["wal_method"] == "stream"
 
     @property
@@ -105,7 +111,7 @@ class Clone:
             if self.slot:
                 check_slot(server, self.slot)
         paths = tuple(beside.path for beside in place.besides)
-        return Look(dest, source, plan, copying, paths, _read(os.path.join(self.dest, AUTO_CONF)))
+        return Look(dest, source, plan, copying, paths, read_text(os.path.join(self.dest, AUTO_CONF)))
 
     def rehearse(self, look: Look, leftover: bool) -> None:
         """Find what would stop a clone before anything is changed."""
@@ -139,9 +145,7 @@ class Clone:
         return verify(look.copying.bin_dir, work.incoming, self.params["wal_method"] != "none")
 
     def _set_up(self, incoming: str) -> None:
-        path = os.path.join(incoming, AUTO_CONF)
-        write_file(path, write_settings(_read(path), self.recovery.fresh()))
-        write_file(os.path.join(incoming, "standby.signal"), "")
+        make_standby(incoming, self.recovery)
         os.chmod(incoming, 0o700)
 
     def left_behind(self, look: Look) -> list[str]:
@@ -202,11 +206,3 @@ class Clone:
     def _room(self, look: Look) -> int:
         places = (self.dest, *look.copying.tablespaces.values())
         return free_bytes(os.path.dirname(path) for path in places) + leftover_bytes(self.dest)
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            return file.read()
-    except FileNotFoundError:
-        return ""

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from ._basebackup import Source
+from ._clone_recovery import Recovery
 from ._controldata import History, parse_history
 from ._errors import ConnectFailed, PgFleetError, QueryFailed
 from ._lsn import parse_lsn
@@ -168,3 +169,10 @@ def conninfo_pairs(params: Mapping[str, Any]) -> dict[str, str]:
         "sslrootcert": params["ca_cert"],
     }
     return {name: str(value) for name, value in wanted.items() if value}
+
+
+def wanted_recovery(params: Mapping[str, Any]) -> Recovery:
+    """What the standby of these options follows, and how."""
+    extra = {"application_name": params["application_name"], "passfile": params["passfile"]}
+    given = {name: value for name, value in extra.items() if value}
+    return Recovery({**conninfo_pairs(params), **given}, params["slot"] or "")

@@ -13,6 +13,10 @@ from ._errors import PgFleetError
 PRIMARY = "primary"
 STANDBY = "standby"
 ABSENT = "absent"
+#: A stopped primary that another one has followed; until it is brought back it is no part of the cluster.
+FORMER = "former"
+#: The control file's word for a primary that was stopped in good order; a standby's word is another one.
+CLEAN = "shut down"
 
 
 class TopologyConflict(PgFleetError):
@@ -32,6 +36,12 @@ class Node:
     system_identifier: str | None = None
     timeline: int | None = None
     why: str = ""
+    cluster_state: str | None = None
+
+    @property
+    def handed_over(self) -> bool:
+        """A primary that a switchover has stopped and made a standby of its successor."""
+        return self.role == STANDBY and not self.running and self.cluster_state == CLEAN
 
     @property
     def exists(self) -> bool:
@@ -53,6 +63,7 @@ class Node:
             system_identifier=status["system_identifier"],
             timeline=status["timeline"],
             why=why,
+            cluster_state=status.get("cluster_state"),
         )
 
     def described(self) -> str:
@@ -62,13 +73,17 @@ class Node:
 
 @dataclass(frozen=True)
 class Topology:
-    """The live primary, and for every node its role and whether its server exists and runs."""
+    """The live primary, and for every node its role and whether its server exists and runs.
+
+    ``interrupted``: the primary has been stopped by a switchover that did not come to its end.
+    """
 
     primary: str
     roles: dict[str, str]
     existing: tuple[str, ...]
     running: tuple[str, ...]
     system_identifier: str | None
+    interrupted: bool = False
 
     def as_result(self) -> dict[str, Any]:
         return {
@@ -76,29 +91,76 @@ class Topology:
             "primary_running": self.primary in self.running,
             "roles": self.roles,
             "standbys": [name for name, role in self.roles.items() if role == STANDBY],
+            "former": [name for name, role in self.roles.items() if role == FORMER],
             "existing": list(self.existing),
             "running": list(self.running),
             "system_identifier": self.system_identifier,
         }
 
 
-def derive_topology(nodes: Sequence[Node], first_primaries: Sequence[str]) -> Topology:
+def derive_topology(nodes: Sequence[Node], first_primaries: Sequence[str], interrupted: bool = False) -> Topology:
     """The live topology; the inventory's ``first_primaries`` count only while no node has a server yet.
 
-    Raises TopologyConflict when going on could lose data: strangers, two primaries, no primary, or silence.
+    ``interrupted`` accepts a cluster whose primary was stopped by an unfinished switchover. Raises TopologyConflict
+    when going on could lose data: strangers, two primaries, no primary, or silence.
     """
-    existing = [node for node in nodes if node.exists]
-    _refuse_unknown(nodes)
-    _refuse_strangers(existing)
-    primaries = [node for node in existing if node.role == PRIMARY]
-    _refuse_two_primaries(primaries)
-    primary = primaries[0].name if primaries else _first_primary(nodes, existing, first_primaries)
+    existing = refuse_conflicts(nodes)
+    leader = find_leader(existing)
+    handed_over = None if leader else _find_handed_over(existing)
+    if handed_over and not interrupted:
+        raise _interrupted(handed_over)
+    found = leader or handed_over
+    primary = found.name if found else _first_primary(nodes, existing, first_primaries)
     return Topology(
         primary,
-        {node.name: PRIMARY if node.name == primary else STANDBY for node in nodes},
+        {node.name: _role(node, primary) for node in nodes},
         tuple(node.name for node in existing),
         tuple(node.name for node in existing if node.running),
         existing[0].system_identifier if existing else None,
+        handed_over is not None,
+    )
+
+
+def refuse_conflicts(nodes: Sequence[Node]) -> list[Node]:
+    """The nodes that have a server; raises for those that nobody understands and for strangers."""
+    existing = [node for node in nodes if node.exists]
+    _refuse_unknown(nodes)
+    _refuse_strangers(existing)
+    return existing
+
+
+def find_leader(existing: Iterable[Node]) -> Node | None:
+    """The one primary, or the stopped one on the newest timeline; None when no node is a primary.
+
+    Stopped primaries on older timelines have been followed by it. Anything else that claims to lead is a conflict.
+    """
+    primaries = [node for node in existing if node.role == PRIMARY]
+    if not primaries:
+        return None
+    leader = max(primaries, key=lambda node: (node.running, node.timeline or 0))
+    rivals = [node for node in primaries if node is not leader]
+    if any(node.running or (node.timeline or 0) >= (leader.timeline or 0) for node in rivals):
+        raise _two_primaries(primaries)
+    return leader
+
+
+def _find_handed_over(existing: Iterable[Node]) -> Node | None:
+    handed = sorted((node for node in existing if node.handed_over), key=lambda node: node.timeline or 0)
+    return handed[-1] if handed else None
+
+
+def _role(node: Node, primary: str) -> str:
+    if node.name == primary:
+        return PRIMARY
+    return FORMER if node.role == PRIMARY else STANDBY
+
+
+def _interrupted(node: Node) -> TopologyConflict:
+    return TopologyConflict(
+        f"A switchover was interrupted: {node.name} has been stopped in good order and nobody has been promoted.",
+        "Run switchover.yml again with the node that is to lead (-e to=...), which finishes it;"
+        f" -e to={node.name} takes it back. Nothing was changed.",
+        "switchover_interrupted",
     )
 
 
@@ -122,14 +184,13 @@ def _refuse_strangers(existing: Sequence[Node]) -> None:
         )
 
 
-def _refuse_two_primaries(primaries: Sequence[Node]) -> None:
-    if len(primaries) > 1:
-        raise TopologyConflict(
-            f"{len(primaries)} nodes are primaries of one cluster: {_list(primaries)}.",
-            "Decide which one keeps its data, usually the one on the highest timeline. Stop each other one and move"
-            " its data directory aside; the next run clones it anew. Nothing was changed.",
-            "two_primaries",
-        )
+def _two_primaries(primaries: Sequence[Node]) -> TopologyConflict:
+    return TopologyConflict(
+        f"{len(primaries)} nodes are primaries of one cluster: {_list(primaries)}.",
+        "Decide which one keeps its data, usually the one on the highest timeline. Stop each other one; rejoin.yml"
+        " (-e node=...) then lists what only it has and brings it back as a standby. Nothing was changed.",
+        "two_primaries",
+    )
 
 
 def _first_primary(nodes: Sequence[Node], existing: Sequence[Node], first_primaries: Sequence[str]) -> str:
@@ -137,7 +198,7 @@ def _first_primary(nodes: Sequence[Node], existing: Sequence[Node], first_primar
     if existing:
         raise TopologyConflict(
             f"No node is a primary: {_list(existing)}." + (f" No answer from: {', '.join(silent)}." if silent else ""),
-            "Bring the primary back, or promote a standby; nothing was changed.",
+            "Start the primary, or promote a standby with failover.yml; nothing was changed.",
             "no_primary",
         )
     if silent:

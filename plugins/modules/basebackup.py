@@ -249,7 +249,7 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import connection_spec
+from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import following_spec
 from ansible_collections.pgfleet.cluster.plugins.module_utils._basebackup import CLONED, REPLACED, ClonePlan
 from ansible_collections.pgfleet.cluster.plugins.module_utils._clone import Clone, Done, Look
 from ansible_collections.pgfleet.cluster.plugins.module_utils._clone_recovery import read_settings, shown_settings
@@ -263,12 +263,8 @@ NO_COPY = dict.fromkeys(("bytes", "seconds", "mb_per_s", "start_lsn", "end_lsn")
 
 
 def argument_spec() -> dict[str, Any]:
-    return connection_spec(
+    return following_spec(
         dest={"type": "path", "required": True, "aliases": ["path", "pgdata"]},
-        login_user={"type": "str", "default": "replicator", "aliases": ["login"]},
-        passfile={"type": "path"},
-        slot={"type": "str"},
-        application_name={"type": "str"},
         bin_dir={"type": "path"},
         checkpoint={"type": "str", "default": "fast", "choices": ["fast", "spread"]},
         wal_method={"type": "str", "default": "stream", "choices": ["stream", "fetch", "none"]},

@@ -90,8 +90,6 @@ seconds:
   sample: 0.118
 """
 
-import os
-import subprocess
 import time
 from typing import Any, NoReturn
 
@@ -99,8 +97,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import find_bin_dir, inspect
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
+from ansible_collections.pgfleet.cluster.plugins.module_utils._service import act
 
-LOG_LINES = 15
 ACTIONS = {"started": "start", "stopped": "stop", "restarted": "restart", "reloaded": "reload"}
 
 
@@ -114,45 +112,6 @@ def plan_server(state: str, running: bool) -> tuple[str | None, str]:
     if state in ("restarted", "reloaded"):
         return ACTIONS[state], after
     return (None if running == (state == "started") else ACTIONS[state]), after
-
-
-def pg_ctl(params: dict[str, Any], action: str, bin_dir: str) -> list[str]:
-    command = [os.path.join(bin_dir, "pg_ctl"), action, "--silent", f"--pgdata={params['data_directory']}"]
-    if action == "reload":
-        return command
-    command += ["--wait", f"--timeout={params['timeout']}"]
-    if action != "start":
-        command.append(f"--mode={params['stop_mode']}")
-    if action != "stop":
-        command += [f"--log={params['log_file']}"] if params["log_file"] else []
-        command += ["--options", f"-c config_file={params['config_file']}"] if params["config_file"] else []
-    return command
-
-
-def tail(path: str | None, offset: int) -> str:
-    """The last lines that were written to a log after a position."""
-    if not path or not os.path.exists(path):
-        return ""
-    with open(path, encoding="utf-8", errors="replace") as log:
-        log.seek(offset)
-        return "".join(log.readlines()[-LOG_LINES:]).strip()
-
-
-def act(params: dict[str, Any], action: str, bin_dir: str) -> None:
-    log = params["log_file"]
-    offset = os.path.getsize(log) if log and os.path.exists(log) else 0
-    command = ["systemctl", action, params["unit"]] if params["unit"] else pg_ctl(params, action, bin_dir)
-    done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-        cwd="/", env={**os.environ, "PG_OOM_ADJUST_FILE": "/proc/self/oom_score_adj"},
-    )  # fmt: skip
-    if done.returncode:
-        words = " ".join(done.stdout.split())
-        raise PgFleetError(
-            f"Could not {action} the server of {params['data_directory']}: {words}",
-            f"Its log ends with: {tail(log, offset) or 'nothing new'}",
-            "server_action_failed",
-        )
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import ansible
-
-from .tools import BUILD, OWNER, ROOT, BenchError, as_owner, bin_dir, play, run, seconds_by_task, timed
+from ..integration.node_python import node_python_path
+from .tools import BUILD, OWNER, BenchError, as_owner, bin_dir, play, run, seconds_by_task, timed
 
 PORT = 5470
 SOURCE_MB = 1024
@@ -94,20 +93,6 @@ def source() -> Iterator[Source]:
 
 
 # --- basebackup -------------------------------------------------------------------------------------------------------
-
-
-def node_python_path(folder: Path) -> Path:
-    """Ansible's module_utils and this collection, where the server's owner can read them."""
-    path = folder / "python"
-    core = Path(ansible.__file__).parent
-    for part in ("module_utils", "_internal"):
-        if (core / part).exists():
-            shutil.copytree(core / part, path / "ansible" / part)
-    shutil.copy(core / "release.py", path / "ansible")
-    (path / "ansible/__init__.py").write_text("from ansible.release import __author__, __version__\n")
-    shutil.copytree(ROOT / "plugins", path / "ansible_collections/pgfleet/cluster/plugins")
-    run("chmod", "-R", "a+rX", path)
-    return path
 
 
 def plain_clone(made: Source, python_path: Path) -> float:

@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import ansible
 import pytest
+
+from ansible_collections.pgfleet.cluster.tests.integration.node_python import node_python_path
 
 ROOT = Path(__file__).resolve().parents[2]
 OWNER = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
@@ -236,18 +237,7 @@ def shared_servers(workspace: Path, pristine: Path) -> Iterator[Servers]:
 
 @pytest.fixture(scope="session")
 def module_path(workspace: Path) -> Path:
-    """ansible's module_utils and this collection, where the nodes' Python and the servers' owner can read them."""
-    path = workspace / "python"
-    core = Path(ansible.__file__).parent
-    for part in ("module_utils", "_internal"):
-        if (core / part).exists():
-            shutil.copytree(core / part, path / "ansible" / part)
-    shutil.copy(core / "release.py", path / "ansible")
-    (path / "ansible/__init__.py").write_text("from ansible.release import __author__, __version__\n")
-    here = path / "ansible_collections/pgfleet/cluster/plugins"
-    shutil.copytree(ROOT / "plugins", here, ignore=shutil.ignore_patterns("__pycache__"))
-    subprocess.run(["chmod", "-R", "a+rX", str(path)], check=True)
-    return path
+    return node_python_path(workspace)
 
 
 @pytest.fixture

@@ -16,10 +16,21 @@ SYSTEM = "7400000000000000001"
 OTHER = "7400000000000000002"
 
 
-def node(name: str, role: str = "absent", running: bool = True, system: str | None = SYSTEM, timeline: int = 1) -> Node:
+def node(
+    name: str,
+    role: str = "absent",
+    running: bool = True,
+    system: str | None = SYSTEM,
+    timeline: int = 1,
+    state: str | None = None,
+) -> Node:
     if role == "absent":
         return Node(name)
-    return Node(name, role=role, running=running, system_identifier=system, timeline=timeline)
+    return Node(name, role=role, running=running, system_identifier=system, timeline=timeline, cluster_state=state)
+
+
+def handed_over(name: str) -> Node:
+    return node(name, "standby", False, state="shut down")
 
 
 def silent(name: str) -> Node:
@@ -41,6 +52,7 @@ GOOD: dict[str, tuple[list[Node], str]] = {
 def test_primary(nodes: list[Node], primary: str) -> None:
     found = derive_topology(nodes, ["a"])
     assert found.primary == primary
+    assert not found.interrupted
     assert found.roles == {item.name: "primary" if item.name == primary else "standby" for item in nodes}
     assert set(found.existing) == {item.name for item in nodes if item.exists}
 
@@ -52,11 +64,35 @@ BAD: dict[str, tuple[list[Node], list[str], str, str]] = {
         "two_primaries",
         "a (primary, running",
     ),
-    "a stopped former primary": (
-        [node("a", "primary", False), node("b", "primary", timeline=2)],
+    "a stopped primary on the newer timeline": (
+        [node("a", "primary"), node("b", "primary", False, timeline=2)],
         ["a"],
         "two_primaries",
         "timeline 2",
+    ),
+    "two stopped primaries of one timeline": (
+        [node("a", "primary", False), node("b", "primary", False)],
+        ["a"],
+        "two_primaries",
+        "rejoin.yml",
+    ),
+    "a stopped primary on the same timeline": (
+        [node("a", "primary", False, timeline=2), node("b", "primary", timeline=2)],
+        ["a"],
+        "two_primaries",
+        "2 nodes are primaries",
+    ),
+    "an interrupted switchover": (
+        [handed_over("a"), node("b", "standby")],
+        ["a"],
+        "switchover_interrupted",
+        "-e to=a takes it back",
+    ),
+    "a standby stopped in good order is no primary": (
+        [node("a", "standby", False, state="shut down in recovery"), node("b", "standby")],
+        ["a"],
+        "no_primary",
+        "failover.yml",
     ),
     "strangers": (
         [node("a", "primary"), node("b", "standby", system=OTHER)],
@@ -84,6 +120,30 @@ def test_conflict(nodes: list[Node], first: list[str], code: str, words: str) ->
         derive_topology(nodes, first)
     assert caught.value.code == code
     assert words in str(caught.value)
+
+
+FORMER: dict[str, tuple[list[Node], str]] = {
+    "after a failover": ([node("a", "primary", False), node("b", "primary", timeline=2), node("c", "standby")], "b"),
+    "everything is stopped after a failover": (
+        [node("a", "primary", False), node("b", "primary", False, timeline=2), node("c", "standby", False)],
+        "b",
+    ),
+}
+
+
+@pytest.mark.parametrize(("nodes", "primary"), FORMER.values(), ids=FORMER.keys())
+def test_a_stopped_former_primary_is_no_part_of_the_cluster(nodes: list[Node], primary: str) -> None:
+    found = derive_topology(nodes, ["a"])
+    assert found.roles["a"] == "former"
+    assert found.primary == primary
+    assert found.as_result()["former"] == ["a"]
+    assert "a" not in found.as_result()["standbys"]
+
+
+def test_an_interrupted_switchover_can_be_asked_for() -> None:
+    found = derive_topology([handed_over("a"), node("b", "standby")], ["b"], interrupted=True)
+    assert (found.primary, found.interrupted) == ("a", True)
+    assert found.roles == {"a": "primary", "b": "standby"}
 
 
 def test_node_from_status() -> None:

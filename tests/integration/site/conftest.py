@@ -1,161 +1,23 @@
-"""The playbooks, run as a user runs them, on clusters of their own on loopback."""
+"""Clusters that the playbooks make on loopback."""
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
-ROOT = Path(__file__).resolve().parents[3]
-PORTS = {"primary": 5481, "node1": 5482, "node2": 5483, "node3": 5484}
-_RECAP = re.compile(r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
-
-
-@dataclass(frozen=True)
-class Run:
-    """What a playbook run ended with."""
-
-    returncode: int
-    output: str
-
-    @property
-    def recap(self) -> dict[str, dict[str, int]]:
-        keys = ("ok", "changed", "unreachable", "failed")
-        return {host: dict(zip(keys, map(int, rest))) for host, *rest in _RECAP.findall(self.output)}
-
-    @property
-    def changed(self) -> int:
-        return sum(host["changed"] for host in self.recap.values())
-
-
-def as_postgres() -> list[str]:
-    return ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else ["sudo", "-n", "-u", "postgres"]
-
-
-class Fleet:
-    """Four local nodes with ports, names and secrets of their own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.inventory = folder / "inventory"
-        (self.inventory / "group_vars").mkdir(parents=True)
-        shutil.copy(ROOT / "inventory/local/group_vars/postgres.yml", self.inventory / "group_vars")
-        self.hosts({"primary": {}}, {"node1": {}, "node2": {}, "node3": {}})
-
-    def hosts(self, primaries: dict[str, Any], standbys: dict[str, Any]) -> None:
-        """Write the inventory; the values are variables of the host."""
-        groups = {
-            name: {"hosts": {host: {"pg_server_port": PORTS[host], **more} for host, more in hosts.items()}}
-            for name, hosts in (("pg_primary", primaries), ("pg_standby", standbys))
-        }
-        (self.inventory / "hosts.yml").write_text(yaml.safe_dump({"postgres": {"children": groups}}))
-
-    def command(self, playbook: str, *arguments: str, **variables: Any) -> list[str]:
-        given = {
-            "pg_server_fleet": "pgfleettest",
-            "pg_server_secrets_directory": str(self.folder / "secrets"),
-            "pagila_load_source": "generated",
-            **variables,
-        }
-        return [
-            str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(self.inventory), playbook,
-            "-e", json.dumps(given), *arguments,
-        ]  # fmt: skip
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
-
-    def play(self, playbook: str, *arguments: str, **variables: Any) -> Run:
-        done = subprocess.run(
-            self.command(playbook, *arguments, **variables), cwd=ROOT, env=self.environment, check=False,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300,
-        )  # fmt: skip
-        return Run(done.returncode, done.stdout)
-
-    def site(self, *arguments: str, **variables: Any) -> Run:
-        """A run of site.yml that must succeed."""
-        run = self.play("site.yml", *arguments, **variables)
-        assert run.returncode == 0, run.output
-        return run
-
-    def kill_at(self, task: int, *arguments: str, **variables: Any) -> str:
-        """Run site.yml and kill everything it started on the control side when its n-th task begins."""
-        process = subprocess.Popen(
-            self.command("site.yml", *arguments, **variables), cwd=ROOT, env=self.environment,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            start_new_session=True,
-        )  # fmt: skip
-        assert process.stdout
-        seen = ""
-        for line in process.stdout:
-            seen = line if line.startswith("TASK [") else seen
-            task -= line.startswith("TASK [")
-            if task <= 0:
-                os.killpg(process.pid, signal.SIGKILL)
-                break
-        process.stdout.read()
-        process.wait()
-        return seen.strip()
-
-    def psql(self, node: str, statement: str, database: str = "postgres") -> str:
-        """Output of a statement on a node, as its superuser."""
-        done = subprocess.run(
-            [*as_postgres(), "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-p", str(PORTS[node]), "-d", database, "-c", statement],
-            check=False, capture_output=True, text=True, cwd="/", timeout=60,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
-
-    def status(self) -> dict[str, Any]:
-        """The JSON document of status.yml."""
-        file = self.folder / "status.json"
-        run = self.play("playbooks/status.yml", "-e", "output=json", "-e", f"output_file={file}")
-        assert run.returncode == 0, run.output
-        document: dict[str, Any] = json.loads(file.read_text())
-        return document
-
-    @cached_property
-    def tasks_of_first_run(self) -> int:
-        """How many tasks a run on empty nodes has."""
-        self.destroy()
-        tasks = self.site().output.count("\nTASK [")
-        self.destroy()
-        return tasks
-
-    def stop(self, node: str) -> None:
-        """Stop a server behind the playbooks' back."""
-        data = self.psql(node, "SHOW data_directory")
-        programs = subprocess.run(["pg_config", "--bindir"], capture_output=True, text=True, check=True).stdout.strip()
-        subprocess.run(
-            [*as_postgres(), f"{programs}/pg_ctl", "stop", "-s", "-m", "fast", "-D", data], check=True, cwd="/"
-        )
-
-    def destroy(self, *arguments: str) -> None:
-        run = self.play("playbooks/destroy.yml", "-e", "confirm=yes", *arguments)
-        assert run.returncode == 0, run.output
+from ansible_collections.pgfleet.cluster.tests.integration.fleet import Fleet, own_place
 
 
 @pytest.fixture(scope="module")
 def empty_fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """Nodes without servers; whatever a test makes of them is destroyed."""
-    made = Fleet(tmp_path_factory.mktemp("fleet"))
-    made.destroy()
-    yield made
-    made.hosts({"primary": {}}, {"node1": {}, "node2": {}, "node3": {}})
-    made.destroy()
+    with own_place() as (name, ports):
+        made = Fleet(tmp_path_factory.mktemp("fleet"), name, ports)
+        made.destroy()
+        yield made
+        made.all_hosts()
+        made.destroy()
 
 
 @pytest.fixture(scope="module")

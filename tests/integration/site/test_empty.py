@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Any
 
 
-def footprint() -> set[Path]:
-    return {path for place in ("/etc/postgresql", "/var/lib/postgresql") for path in Path(place).glob("*/*")}
+def footprint(fleet: Any) -> set[Path]:
+    """What there is of a fleet; others come and go meanwhile."""
+    places = ("/etc/postgresql", "/var/lib/postgresql", "/var/log")
+    return {path for place in places for path in Path(place).glob(f"*/*{fleet.name}_*")}
 
 
 def test_check_mode_on_an_empty_machine(empty_fleet: Any) -> None:
-    before = footprint()
+    before = footprint(empty_fleet)
     run = empty_fleet.site("--check", "--diff")
     assert run.changed > 0
-    assert footprint() == before
+    assert footprint(empty_fleet) == before
     assert not (empty_fleet.folder / "secrets").exists()
 
 
@@ -26,16 +28,16 @@ def test_status_of_nothing(empty_fleet: Any) -> None:
 
 
 def test_a_busy_port_is_refused_before_anything_changes(empty_fleet: Any) -> None:
-    before = footprint()
+    before = footprint(empty_fleet)
     with socket.socket() as stranger:
         stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        stranger.bind(("127.0.0.1", 5483))
+        stranger.bind(("127.0.0.1", empty_fleet.ports["node2"]))
         stranger.listen()
         run = empty_fleet.play("site.yml")
     assert run.returncode != 0
-    assert "Port 5483 is in use by another program" in " ".join(run.output.split())
+    assert f"Port {empty_fleet.ports['node2']} is in use by another program" in " ".join(run.output.split())
     assert run.changed == 0
-    assert footprint() == before
+    assert footprint(empty_fleet) == before
 
 
 def test_too_little_space_is_refused_before_anything_changes(empty_fleet: Any) -> None:
@@ -59,9 +61,9 @@ def test_a_wrong_option_is_refused(empty_fleet: Any) -> None:
 
 def test_check_mode_where_postgresql_is_not_installed(empty_fleet: Any) -> None:
     """A package that is never installed here stands for all of them: no user postgres, no programs, no psycopg2."""
-    before = footprint()
+    before = footprint(empty_fleet)
     packages = ["postgresql-%v", "postgresql-doc-%v"]
     run = empty_fleet.site("--check", "--diff", __pg_server_packages=packages)
     assert "Install the packages" in run.output
     assert run.changed > 0
-    assert footprint() == before
+    assert footprint(empty_fleet) == before

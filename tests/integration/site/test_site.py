@@ -129,7 +129,7 @@ def test_the_topology_is_read_from_the_servers(fleet: Any) -> None:
         assert fleet.site().changed == 0
         assert fleet.psql("primary", "SELECT pg_is_in_recovery()") == "f"
     finally:
-        fleet.hosts({"primary": {}}, {"node1": {}, "node2": {}, "node3": {}})
+        fleet.all_hosts()
 
 
 def test_a_removed_node_leaves_no_slot_and_a_new_one_is_cloned(fleet: Any) -> None:
@@ -138,10 +138,10 @@ def test_a_removed_node_leaves_no_slot_and_a_new_one_is_cloned(fleet: Any) -> No
     assert not Path(data).exists()
     fleet.hosts({"primary": {}}, {"node1": {}, "node2": {}})
     fleet.site()
-    assert fleet.psql("primary", "SELECT string_agg(slot_name, ' ' ORDER BY 1) FROM pg_replication_slots") == (
+    assert fleet.psql("primary", "SELECT string_agg(slot_name, ' ' ORDER BY slot_name) FROM pg_replication_slots") == (
         "node1_slot node2_slot"
     )
-    fleet.hosts({"primary": {}}, {"node1": {}, "node2": {}, "node3": {}})
+    fleet.all_hosts()
     fleet.site()
     assert fleet.psql("primary", "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'") == "3"
 
@@ -186,8 +186,8 @@ def test_destroy_asks_and_removes_only_what_is_ours(fleet: Any) -> None:
     assert set(Path("/etc/postgresql").glob("*/*")) == before
     fleet.destroy()
     left = set(Path("/etc/postgresql").glob("*/*"))
-    assert {path.name for path in before - left} == {f"pgfleettest_{node}" for node in NODES}
-    assert not list(Path("/var/lib/postgresql").glob("*/pgfleettest_*"))
+    assert {path.name for path in before - left} == {f"{fleet.name}_{node}" for node in NODES}
+    assert not list(Path("/var/lib/postgresql").glob(f"*/{fleet.name}_*"))
 
 
 class Watch(threading.Thread):
@@ -231,4 +231,4 @@ def test_a_killed_run_is_finished_by_the_next(empty_fleet: Any, fraction: float)
     empty_fleet.site()
     assert empty_fleet.site().changed == 0
     assert empty_fleet.status()["problems"] == []
-    assert not list(Path("/var/lib/postgresql").glob("*/pgfleettest_*.incoming*"))
+    assert not list(Path("/var/lib/postgresql").glob(f"*/{empty_fleet.name}_*.incoming*"))

@@ -1,0 +1,95 @@
+# Copyright (c) 2026 The pgfleet.cluster developers
+# MIT License (see LICENSE or https://opensource.org/license/mit)
+"""Whether a server may be promoted now. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ._errors import PgFleetError
+from ._lsn import lsn_distance, parse_lsn
+
+
+class PromotionRefused(PgFleetError):
+    """The server must not, or cannot, become a primary now."""
+
+    code = "promotion_refused"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What a server says about itself; positions are None on a primary."""
+
+    address: str
+    recovering: bool
+    system_identifier: str
+    timeline: int
+    replay: str | None = None
+    receive: str | None = None
+    paused: bool = False
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What must be so. ``after_lsn``: the start of a WAL record that must have been replayed."""
+
+    after_lsn: str | None = None
+    timeline: int | None = None
+    system_identifier: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.after_lsn is not None:
+            parse_lsn(self.after_lsn)
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any]) -> Conditions:
+        return cls(params["after_lsn"], params["timeline"], params["system_identifier"])
+
+
+def may_promote(found: Candidate, conditions: Conditions) -> bool:
+    """Whether to promote (True) or to wait for replay (False); raises PromotionRefused for what waiting cannot heal."""
+    _refuse_identity(found, conditions)
+    if found.paused and not _is_replayed(found, conditions):
+        raise PromotionRefused(
+            f"Replay is paused on {found.address} before {conditions.after_lsn}.",
+            "Run SELECT pg_wal_replay_resume().",
+            "replay_paused",
+        )
+    return _is_replayed(found, conditions)
+
+
+def _refuse_identity(found: Candidate, conditions: Conditions) -> None:
+    wanted = conditions.system_identifier
+    if wanted and found.system_identifier != wanted:
+        raise PromotionRefused(
+            f"{found.address} is of the system {found.system_identifier}, not of {wanted}.",
+            "Give the right address.",
+            "wrong_system_identifier",
+        )
+    if conditions.timeline and found.timeline != conditions.timeline:
+        raise PromotionRefused(
+            f"{found.address} is on timeline {found.timeline}, not on {conditions.timeline}.",
+            "Find out which timeline is the cluster's, and promote a node that is on it.",
+            "wrong_timeline",
+        )
+
+
+def _is_replayed(found: Candidate, conditions: Conditions) -> bool:
+    """A position is the end of what was replayed, so it must be past the start of the record."""
+    if conditions.after_lsn is None:
+        return True
+    return found.replay is not None and parse_lsn(found.replay) > parse_lsn(conditions.after_lsn)
+
+
+def not_replayed(found: Candidate, conditions: Conditions, waited: float) -> PromotionRefused:
+    """The refusal when the record did not come in time."""
+    missing = lsn_distance(conditions.after_lsn, found.replay)
+    received = lsn_distance(conditions.after_lsn, found.receive)
+    return PromotionRefused(
+        f"{found.address} has replayed up to {found.replay}, not past {conditions.after_lsn}, after {waited:.1f} s"
+        f" ({missing} bytes to replay, {received} bytes to receive).",
+        "Start the old primary again so that it can catch up, or promote another standby. Nothing was promoted.",
+        "not_replayed",
+    )

@@ -1,0 +1,204 @@
+# Copyright (c) 2026 The pgfleet.cluster developers
+# MIT License (see LICENSE or https://opensource.org/license/mit)
+"""Whether a standby may take over from a primary that is well, and with which steps. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ._errors import PgFleetError
+from ._lsn import lsn_distance
+from ._status import STREAMING
+from ._topology import CLEAN, FORMER, PRIMARY, STANDBY, Node, Topology, derive_topology
+
+#: What is left to do: everything; the promotion, as the old primary has been stopped for it; nothing that is risky.
+WHOLE, PROMOTE, DONE = "whole", "promote", "done"
+Results = Mapping[str, "Mapping[str, Any] | None"]
+
+
+class OperationRefused(PgFleetError):
+    """An operation would lose data or cannot work now; ``code`` says why."""
+
+    code = "operation_refused"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of the primary: who leads before and after, and what is to be done, in sentences.
+
+    ``following`` are the running standbys that turn to the new primary, ``slots`` the nodes it keeps a slot for.
+    """
+
+    old: str
+    target: str
+    stage: str
+    topology: Topology
+    following: tuple[str, ...] = ()
+    slots: tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()
+
+    def as_result(self) -> dict[str, Any]:
+        return {
+            "old": self.old,
+            "target": self.target,
+            "stage": self.stage,
+            "following": list(self.following),
+            "slots": list(self.slots),
+            "steps": list(self.steps),
+            "topology": self.topology.as_result(),
+        }
+
+
+def plan_switchover(results: Results, target: str, max_lag_bytes: int) -> Change:
+    """The way to a cluster that ``target`` leads; raises OperationRefused or TopologyConflict.
+
+    ``results`` are those of replication_status by node, as for the live topology.
+    """
+    nodes = [Node.from_status(name, result) for name, result in results.items()]
+    if target not in results:
+        raise OperationRefused(
+            f"There is no node '{target}'; there are {', '.join(results)}.",
+            "Name the node that is to lead, for example -e to=node2. Nothing was changed.",
+            "target_unknown",
+        )
+    topology = derive_topology(nodes, (), interrupted=True)
+    if topology.interrupted:
+        _refuse_silence(nodes, topology)
+    if target == topology.primary:
+        return _nothing(topology, target)
+    _refuse_target(results, topology, target)
+    if topology.primary in topology.running:
+        _refuse_slow(results, topology, target, max_lag_bytes)
+        return _change(topology, target, WHOLE)
+    _refuse_behind(results, topology, target, max_lag_bytes)
+    return _change(topology, target, PROMOTE if topology.interrupted else WHOLE)
+
+
+def _refuse_silence(nodes: Sequence[Node], topology: Topology) -> None:
+    """While nobody leads, a node that cannot be asked may have been promoted by the run that was interrupted."""
+    silent = [node.name for node in nodes if not node.answered]
+    if silent:
+        raise OperationRefused(
+            f"A switchover from {topology.primary} was interrupted, and {', '.join(silent)} gives no answer:"
+            " it may have been promoted.",
+            "Make every node reachable, then run again. Nothing was changed.",
+            "no_answer",
+        )
+
+
+def _refuse_target(results: Results, topology: Topology, target: str) -> None:
+    status = (results[target] or {}).get("status") or {}
+    role = topology.roles[target]
+    if role == FORMER:
+        raise OperationRefused(
+            f"{target} is a former primary on timeline {status['timeline']} and follows nobody.",
+            f"Bring it back first: rejoin.yml -e node={target}. Nothing was changed.",
+            "target_former",
+        )
+    if not status.get("reachable") or status["role"] != STANDBY:
+        found = "gives no answer" if results[target] is None else "has no server that lets us in"
+        raise OperationRefused(
+            f"{target} {found}, so it cannot take over.",
+            "Start it (site.yml), or name another node. Nothing was changed.",
+            "target_not_running",
+        )
+    timeline = ((results[topology.primary] or {}).get("status") or {}).get("timeline")
+    if status["timeline"] != timeline:
+        raise OperationRefused(
+            f"{target} is on timeline {status['timeline']}, but {topology.primary} on {timeline}.",
+            "Its log says why it does not follow; rebuild_standby.yml clones it anew. Nothing was changed.",
+            "wrong_timeline",
+        )
+    if status["replay_paused"]:
+        raise OperationRefused(
+            f"Replay is paused on {target}.",
+            "SELECT pg_wal_replay_resume() there, or name another node. Nothing was changed.",
+            "replay_paused",
+        )
+
+
+def _refuse_slow(results: Results, topology: Topology, target: str, max_lag_bytes: int) -> None:
+    """With a primary that runs: the target must stream from it and be nearly level."""
+    primary = ((results[topology.primary] or {}).get("status")) or {}
+    seen = {standby["name"]: standby for standby in primary.get("standbys", ())}
+    standby = seen.get(target)
+    if standby is None or standby["state"] != STREAMING:
+        found = f"its state there is '{standby['state']}'" if standby else "it is not connected"
+        raise OperationRefused(
+            f"{target} does not stream from {topology.primary}: {found}.",
+            "Wait until it does (status.yml shows it), or name another node. Nothing was changed.",
+            "not_streaming",
+        )
+    _refuse_lag(target, standby["lag_bytes"], max_lag_bytes)
+
+
+def _refuse_behind(results: Results, topology: Topology, target: str, max_lag_bytes: int) -> None:
+    """With a stopped primary: it must have been stopped in good order, or its last WAL may be nowhere else."""
+    primary = (results[topology.primary] or {})["status"]
+    if primary["cluster_state"] != CLEAN:
+        raise OperationRefused(
+            f"{topology.primary} does not run and was not stopped in good order (its state is"
+            f" '{primary['cluster_state']}').",
+            "Start it (site.yml) and run again, or give it up with failover.yml. Nothing was changed.",
+            "primary_crashed",
+        )
+    status = (results[target] or {})["status"]
+    position = primary["lsn"]["flush"] or primary["lsn"]["replay"]
+    _refuse_lag(target, lsn_distance(position, status["lsn"]["replay"]), max_lag_bytes)
+
+
+def _refuse_lag(target: str, lag: int | None, max_lag_bytes: int) -> None:
+    if lag is None or lag > max_lag_bytes:
+        found = "is not known" if lag is None else f"is {lag} bytes, more than {max_lag_bytes}"
+        raise OperationRefused(
+            f"What {target} has yet to replay {found}: writes would wait for it.",
+            "Wait until it has caught up, name another node, or allow more with -e max_lag_bytes=...."
+            " Nothing was changed.",
+            "lagging",
+        )
+
+
+def turned(topology: Topology, target: str, old_role: str = STANDBY) -> Topology:
+    """The topology once ``target`` leads and the old primary is stopped."""
+    old = topology.primary
+    return replace(
+        topology,
+        primary=target,
+        roles={**topology.roles, old: old_role, target: PRIMARY},
+        running=tuple(name for name in topology.running if name != old),
+        interrupted=False,
+    )
+
+
+def _nothing(topology: Topology, target: str) -> Change:
+    """The target leads already: what an interrupted run may have left is still looked after."""
+    after = replace(topology, interrupted=False)
+    stage, steps = DONE, (f"{target} is the primary; make sure that every standby follows it.",)
+    if topology.interrupted:
+        steps = (f"Start {target} again as the primary that it was.", *steps)
+    return Change(target, target, stage, after, _others(after, target), _slots(after, target), steps)
+
+
+def _change(topology: Topology, target: str, stage: str) -> Change:
+    old, following = topology.primary, _others(topology, target)
+    after = turned(topology, target)
+    stop = f"Make a checkpoint on {old}, stop it in good order and make it a standby of {target}."
+    steps = [
+        f"Create on {target} a slot for each of {', '.join(_slots(after, target))}.",
+        *([stop] if stage == WHOLE else []),
+        f"Prove that {target} has replayed the last WAL of {old}, and promote {target}.",
+        *([f"Turn {', '.join(following)} to {target} by a reload."] if following else []),
+        f"Start {old} as a standby of {target} and drop its slots.",
+    ]
+    return Change(old, target, stage, after, following, _slots(after, target), tuple(steps))
+
+
+def _others(topology: Topology, target: str) -> tuple[str, ...]:
+    excluded = (target, topology.primary)
+    return tuple(name for name, role in topology.roles.items() if role == STANDBY and name not in excluded)
+
+
+def _slots(topology: Topology, target: str) -> tuple[str, ...]:
+    return tuple(name for name, role in topology.roles.items() if role == STANDBY and name != target)

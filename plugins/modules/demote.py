@@ -1,0 +1,237 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The pgfleet.cluster developers
+# MIT License (see LICENSE or https://opensource.org/license/mit)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: demote
+short_description: Stop a primary in good order and make it a standby of its successor
+version_added: 1.0.0
+description:
+  - The first half of a switchover; M(pgfleet.cluster.promote) on the successor is the second. Afterwards the old primary is stopped, and
+    when it is started it follows its successor, without a clone and without pg_rewind.
+  - Before anything is stopped it logs in at the successor for replication and looks for O(slot), as the standby will, and makes a
+    checkpoint, so that the shutdown has little to write.
+  - A fast shutdown sends every standby all WAL up to the shutdown checkpoint. The position of that record is returned; a successor that has
+    replayed it has everything that was ever committed.
+  - From then on the directory can only start as a standby, so two primaries cannot come of it.
+  - With O(state=restored) a stopped primary gets its role back, for a promotion that did not take place. It is not started.
+  - Source is the PostgreSQL manual, sections Failover, Shutting Down the Server and pg_ctl.
+options:
+  data_directory:
+    description: Data directory of the primary.
+    type: path
+    required: true
+  state:
+    description: What is wanted. V(restored) takes the demotion back as long as the directory has not run as a standby.
+    type: str
+    default: demoted
+    choices: [demoted, restored]
+  checkpoint:
+    description: Make a checkpoint first, while the server still takes writes.
+    type: bool
+    default: true
+  timeout:
+    description: Seconds that the shutdown may take.
+    type: int
+    default: 60
+  bin_dir:
+    description: Directory of the server's programs. Default is that of the data directory's version.
+    type: path
+extends_documentation_fragment:
+  - pgfleet.cluster.connection
+  - pgfleet.cluster.following
+  - pgfleet.cluster.attributes
+notes:
+  - C(pg_ctl) stops the server, also one of systemd, whose unit is inactive afterwards. A unit with C(Restart=always) would start it
+    again; the module refuses to go on then.
+seealso:
+  - module: pgfleet.cluster.promote
+  - module: pgfleet.cluster.rewind
+author: The pgfleet.cluster developers (@pgfleet)
+"""
+
+EXAMPLES = r"""
+- name: Stop the old primary
+  pgfleet.cluster.demote:
+    data_directory: /var/lib/postgresql/17/main
+    login_host: node2
+    passfile: /var/lib/postgresql/.pgpass
+    slot: node1_slot
+    application_name: node1
+  become: true
+  become_user: postgres
+  delegate_to: node1
+  register: demoted
+
+- name: Promote its successor, which must have everything
+  pgfleet.cluster.promote:
+    after_lsn: "{{ demoted.lsn }}"
+  become: true
+  become_user: postgres
+
+- name: Take it back
+  pgfleet.cluster.demote:
+    data_directory: /var/lib/postgresql/17/main
+    state: restored
+  become: true
+  become_user: postgres
+"""
+
+RETURN = r"""
+action:
+  description: What was done, or would be. One of V(demoted), V(restored) and V(kept).
+  returned: success
+  type: str
+  sample: demoted
+explanation:
+  description: The same as a sentence.
+  returned: success
+  type: str
+  sample: The primary in '/var/lib/postgresql/15/main' stops and becomes a standby.
+lsn:
+  description: Where the record of the shutdown checkpoint begins, the last one of this primary. Null in check mode while the server runs.
+  returned: success
+  type: str
+  sample: 0/8000028
+timeline:
+  description: Timeline that the primary wrote.
+  returned: success
+  type: int
+  sample: 1
+checkpoint_seconds:
+  description: Seconds that the checkpoint took before the shutdown. Null when there was none.
+  returned: success
+  type: float
+  sample: 0.021
+stop_seconds:
+  description: Seconds from the order to stop until the server had stopped. Null when it did not run.
+  returned: success
+  type: float
+  sample: 0.107
+"""
+
+import time
+from typing import Any, NoReturn
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import following_spec
+from ansible_collections.pgfleet.cluster.plugins.module_utils._clone_passfile import check_passfile
+from ansible_collections.pgfleet.cluster.plugins.module_utils._clone_source import (
+    check_slot,
+    replication_session,
+    wanted_recovery,
+)
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import DataDir, find_bin_dir, inspect
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_owner import as_owner
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_place import DirectoryRefused
+from ansible_collections.pgfleet.cluster.plugins.module_utils._demote import (
+    DemotePlan,
+    plan_demote,
+    plan_restore,
+)
+from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
+from ansible_collections.pgfleet.cluster.plugins.module_utils._local_session import local_session
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import require_psycopg2
+from ansible_collections.pgfleet.cluster.plugins.module_utils._service import act
+from ansible_collections.pgfleet.cluster.plugins.module_utils._standby_files import make_standby, unmake_standby
+
+
+def rehearse(params: dict[str, Any]) -> None:
+    """Log in at the successor as the standby will; a refusal must come before the shutdown."""
+    if params["passfile"]:
+        check_passfile(params["passfile"])
+    with replication_session(params) as successor:
+        if params["slot"]:
+            check_slot(successor, params["slot"])
+
+
+def make_checkpoint(data: DataDir) -> float:
+    began = time.monotonic()
+    with local_session(data.path) as server:
+        server.rows("CHECKPOINT")
+    return round(time.monotonic() - began, 3)
+
+
+def stop(params: dict[str, Any], data: DataDir, bin_dir: str) -> tuple[DataDir, float]:
+    """Stop the server; returns the directory as it was left, which must be in good order."""
+    began = time.monotonic()
+    options = {**params, "unit": "", "stop_mode": "fast", "log_file": None, "config_file": None}
+    act(options, "stop", bin_dir)
+    seconds = round(time.monotonic() - began, 3)
+    left = inspect(data.path, bin_dir)
+    if left.server_pid is not None or left.standby_signal:
+        raise DirectoryRefused(
+            f"Something has started the server in '{data.path}' again, process {left.server_pid}.",
+            "Its systemd unit must not have Restart=always.",
+            "server_running",
+        )
+    return left, seconds
+
+
+def demote(module: AnsibleModule, data: DataDir, bin_dir: str) -> dict[str, Any]:
+    params = module.params
+    plan = plan_demote(data)
+    times: dict[str, Any] = {"checkpoint_seconds": None, "stop_seconds": None}
+    if plan.changed:
+        rehearse(params)
+    if plan.changed and not module.check_mode:
+        if plan.stop and params["checkpoint"]:
+            times["checkpoint_seconds"] = make_checkpoint(data)
+        if plan.stop:
+            data, times["stop_seconds"] = stop(params, data, bin_dir)
+            plan_demote(data)
+        make_standby(data.path, wanted_recovery(params))
+    return {**as_result(plan, data), **times}
+
+
+def restore(module: AnsibleModule, data: DataDir) -> dict[str, Any]:
+    plan = plan_restore(data)
+    if plan.changed and not module.check_mode:
+        unmake_standby(data.path)
+    return {**as_result(plan, data), "checkpoint_seconds": None, "stop_seconds": None}
+
+
+def as_result(plan: DemotePlan, data: DataDir) -> dict[str, Any]:
+    roles = {"demoted": ("primary", "standby"), "restored": ("standby", "primary")}
+    before, after = roles.get(plan.action, ("unchanged", "unchanged"))
+    return {
+        "changed": plan.changed,
+        "action": plan.action,
+        "explanation": plan.sentence,
+        "lsn": data.checkpoint_lsn if data.server_pid is None else None,
+        "timeline": data.timeline,
+        "diff": {"before": {"role": before}, "after": {"role": after}},
+    }
+
+
+def run(module: AnsibleModule) -> dict[str, Any]:
+    params = module.params
+    bin_dir = params["bin_dir"] or find_bin_dir()
+    data = inspect(params["data_directory"], bin_dir)
+    return demote(module, data, bin_dir) if params["state"] == "demoted" else restore(module, data)
+
+
+def main() -> NoReturn:
+    module = AnsibleModule(
+        argument_spec=following_spec(
+            data_directory={"type": "path", "required": True},
+            state={"type": "str", "default": "demoted", "choices": ["demoted", "restored"]},
+            checkpoint={"type": "bool", "default": True},
+            timeout={"type": "int", "default": 60},
+            bin_dir={"type": "path"},
+        ),
+        supports_check_mode=True,
+    )
+    require_psycopg2(module)
+    try:
+        with as_owner():
+            result = run(module)
+    except PgFleetError as error:
+        module.fail_json(**error.as_result())
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

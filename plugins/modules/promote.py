@@ -1,0 +1,205 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The pgfleet.cluster developers
+# MIT License (see LICENSE or https://opensource.org/license/mit)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: promote
+short_description: Promote a standby, once it has everything it must have
+version_added: 1.0.0
+description:
+  - Makes a standby a primary with C(pg_promote) and waits until it takes writes. A primary is left as it is.
+  - Checks first, in check mode too, that it is the right standby and, with O(after_lsn), that it has replayed the last record of the primary
+    that it succeeds.
+  - Does not look at other nodes. That no other primary takes writes any more is for M(pgfleet.cluster.demote) or fencing to see to.
+  - Source is the PostgreSQL manual, sections Failover and Recovery Control Functions.
+options:
+  after_lsn:
+    description: Start of a WAL record that must have been replayed, usually RV(pgfleet.cluster.demote#module:lsn).
+    type: str
+  timeline:
+    description: Timeline that the standby must be on.
+    type: int
+  system_identifier:
+    description: System identifier that the standby must have.
+    type: str
+  wait:
+    description: Seconds to wait until O(after_lsn) is replayed. Looks every 20 milliseconds.
+    type: float
+    default: 10
+  timeout:
+    description: Seconds that the promotion may take.
+    type: int
+    default: 60
+extends_documentation_fragment:
+  - pgfleet.cluster.connection
+  - pgfleet.cluster.attributes
+notes:
+  - On failure RV(ignore:code) is C(promotion_unfinished) when the promotion was ordered and did not end in time; it may still come to its end. With every other
+    code nothing was promoted.
+seealso:
+  - module: pgfleet.cluster.demote
+  - module: pgfleet.cluster.replication_status
+author: The pgfleet.cluster developers (@pgfleet)
+"""
+
+EXAMPLES = r"""
+- name: Promote a standby whose primary is gone
+  pgfleet.cluster.promote:
+  become: true
+  become_user: postgres
+  register: promoted
+
+- name: Promote one only after it has replayed what its primary wrote last
+  pgfleet.cluster.promote:
+    after_lsn: 0/8000028
+    timeline: 1
+  become: true
+  become_user: postgres
+"""
+
+RETURN = r"""
+before:
+  description: Role before. One of V(primary) and V(standby).
+  returned: success
+  type: str
+  sample: standby
+after:
+  description: Role afterwards; in check mode the one that would be reached.
+  returned: success
+  type: str
+  sample: primary
+timeline_before:
+  description: Timeline before.
+  returned: success
+  type: int
+  sample: 1
+timeline_after:
+  description: Timeline afterwards. Null in check mode.
+  returned: success
+  type: int
+  sample: 2
+replayed_lsn:
+  description: What had been replayed before the promotion. Null on a primary.
+  returned: success
+  type: str
+  sample: 0/80000A0
+waited_seconds:
+  description: Seconds spent waiting for O(after_lsn).
+  returned: success
+  type: float
+  sample: 0.0
+promote_seconds:
+  description: Seconds that C(pg_promote) took. Null when nothing was promoted.
+  returned: success
+  type: float
+  sample: 0.112
+"""
+
+import time
+from typing import Any, NoReturn
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import connection_spec
+from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError, QueryFailed
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import Server, connect, require_psycopg2
+from ansible_collections.pgfleet.cluster.plugins.module_utils._promote import (
+    Candidate,
+    Conditions,
+    PromotionRefused,
+    may_promote,
+    not_replayed,
+)
+from ansible_collections.pgfleet.cluster.plugins.module_utils._status import timeline_of_wal_file
+
+POLL_SECONDS = 0.02
+FACTS = """
+SELECT recovering,
+       (SELECT system_identifier::text FROM pg_control_system()) AS system_identifier,
+       CASE WHEN recovering THEN greatest(timeline_id, min_recovery_end_timeline, received) END AS timeline,
+       CASE WHEN NOT recovering THEN pg_walfile_name(pg_current_wal_lsn()) END AS wal_file,
+       CASE WHEN recovering THEN pg_last_wal_replay_lsn()::text END AS replay,
+       CASE WHEN recovering THEN pg_last_wal_receive_lsn()::text END AS receive,
+       CASE WHEN recovering THEN pg_is_wal_replay_paused() ELSE false END AS paused
+  FROM (SELECT pg_is_in_recovery() AS recovering) AS node, pg_control_checkpoint(), pg_control_recovery(),
+       (SELECT max(received_tli) AS received FROM pg_stat_wal_receiver) AS receiver
+"""
+
+
+def read(server: Server) -> Candidate:
+    row = server.row(FACTS)
+    wal_file = row.pop("wal_file")
+    timeline = timeline_of_wal_file(wal_file) if wal_file else int(row["timeline"])
+    return Candidate(server.address, **{**row, "timeline": timeline})
+
+
+def wait_until_ready(server: Server, conditions: Conditions, wait: float) -> tuple[Candidate, float]:
+    """The server once it may be promoted, and the seconds that took."""
+    began = time.monotonic()
+    while True:
+        found = read(server)
+        waited = time.monotonic() - began
+        if not found.recovering or may_promote(found, conditions):
+            return found, waited
+        if waited >= wait:
+            raise not_replayed(found, conditions, waited)
+        time.sleep(POLL_SECONDS)
+
+
+def promote(server: Server, timeout: int) -> float:
+    began, words = time.monotonic(), f"it has not done so after {timeout} s"
+    try:
+        done = server.row("SELECT pg_promote(true, %s) AS done", (timeout,))["done"]
+    except QueryFailed as error:
+        done, words = False, str(error)
+    if not done:
+        raise PromotionRefused(
+            f"{server.address} was told to become a primary, but {words}.",
+            "It may still do so: look at its log, then run again. Do not start the old primary.",
+            "promotion_unfinished",
+        )
+    return round(time.monotonic() - began, 3)
+
+
+def run(module: AnsibleModule) -> dict[str, Any]:
+    params = module.params
+    conditions = Conditions.from_params(params)
+    with connect(params) as server:
+        found, waited = wait_until_ready(server, conditions, 0 if module.check_mode else params["wait"])
+        seconds = promote(server, params["timeout"]) if found.recovering and not module.check_mode else None
+        now = read(server).timeline if seconds is not None else None
+    before = "standby" if found.recovering else "primary"
+    return {
+        "changed": found.recovering,
+        "before": before,
+        "after": "primary",
+        "timeline_before": found.timeline,
+        "timeline_after": found.timeline if not found.recovering else now,
+        "replayed_lsn": found.replay,
+        "waited_seconds": round(waited, 3),
+        "promote_seconds": seconds,
+        "diff": {"before": {"role": before}, "after": {"role": "primary"}},
+    }
+
+
+def main() -> NoReturn:
+    module = AnsibleModule(
+        argument_spec=connection_spec(
+            after_lsn={"type": "str"},
+            timeline={"type": "int"},
+            system_identifier={"type": "str"},
+            wait={"type": "float", "default": 10},
+            timeout={"type": "int", "default": 60},
+        ),
+        supports_check_mode=True,
+    )
+    require_psycopg2(module)
+    try:
+        module.exit_json(**run(module))
+    except PgFleetError as error:
+        module.fail_json(**error.as_result())
+
+
+if __name__ == "__main__":
+    main()

@@ -23,5 +23,4 @@ options:
 notes:
   - The connection options lead to the server that is to be followed.
   - Run the task as the operating-system user of the server (C(become_user)), never as root.
-  - O(login_db) is not used.
 """

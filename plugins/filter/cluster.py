@@ -12,6 +12,7 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._files import differing
+from ansible_collections.pgfleet.cluster.plugins.module_utils._failover import plan_failover
 from ansible_collections.pgfleet.cluster.plugins.module_utils._preflight import preflight_problems
 from ansible_collections.pgfleet.cluster.plugins.module_utils._report import cluster_document, cluster_table
 from ansible_collections.pgfleet.cluster.plugins.module_utils._restart import restart_order
@@ -37,7 +38,7 @@ def status_results(names: Iterable[str], hostvars: Mapping[str, Any]) -> dict[st
     answers: dict[str, Any] = {}
     for name in names:
         facts = hostvars[name]
-        asked = facts.get("pg_server_node") is not None
+        asked = "version" in (facts.get("pg_server_node") or {})
         status = facts.get("pg_server_status") or {}
         answers[name] = (status if "status" in status else {}) if asked else None
     return answers
@@ -81,6 +82,17 @@ def switchover_plan(names: Iterable[str], hostvars: Mapping[str, Any], to: str, 
     return plan_switchover(status_results(names, hostvars), to, int(max_lag_bytes)).as_result()
 
 
+@speaking
+def failover_plan(
+    names: Iterable[str],
+    hostvars: Mapping[str, Any],
+    fenced: bool = False,
+    force: bool = False,
+    synchronous: bool = False,
+) -> dict[str, Any]:
+    return plan_failover(status_results(names, hostvars), fenced, force, synchronous).as_result()
+
+
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
@@ -91,4 +103,5 @@ class FilterModule:
             "status_table": speaking(cluster_table),
             "restart_order": servers_to_restart,
             "switchover_plan": switchover_plan,
+            "failover_plan": failover_plan,
         }

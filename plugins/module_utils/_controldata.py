@@ -26,6 +26,7 @@ class ControlData:
     min_recovery_lsn: str | None
     min_recovery_timeline: int
     checksums: bool
+    wal_log_hints: bool = False
 
     @property
     def timeline(self) -> int:
@@ -49,6 +50,7 @@ def parse_controldata(text: str) -> ControlData | None:
             min_recovery_lsn=None if min_recovery == "0/0" else min_recovery,
             min_recovery_timeline=int(fields["Min recovery ending loc's timeline"]),
             checksums=fields["Data page checksum version"] != "0",
+            wal_log_hints=fields.get("wal_log_hints setting") == "on",
         )
     except (KeyError, ValueError):
         return None

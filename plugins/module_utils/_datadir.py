@@ -51,6 +51,7 @@ class DataDir:
     checkpoint_lsn: str | None = None
     min_recovery_lsn: str | None = None
     checksums: bool = False
+    wal_log_hints: bool = False
     standby_signal: bool = False
     recovery_signal: bool = False
     backup_label: bool = False
@@ -216,6 +217,7 @@ def _control_facts(path: str, control: ControlData | None) -> dict[str, Any]:
         "checkpoint_lsn": control.checkpoint_lsn,
         "min_recovery_lsn": control.min_recovery_lsn,
         "checksums": control.checksums,
+        "wal_log_hints": control.wal_log_hints,
     }
 
 

@@ -5,13 +5,18 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
+from ._datadir import find_server
 from ._errors import PgFleetError
 
 LOG_LINES = 15
+_KILL_SECONDS = 5.0
 
 
 def pg_ctl(params: Mapping[str, Any], action: str, bin_dir: str) -> list[str]:
@@ -52,3 +57,27 @@ def act(params: Mapping[str, Any], action: str, bin_dir: str) -> None:
             f"Its log ends with: {tail(log, offset) or 'nothing new'}",
             "server_action_failed",
         )
+
+
+def kill_server(path: str) -> None:
+    """End the server of a data directory and all of its processes; a frozen one hears nothing else."""
+    pid = find_server(path)
+    if pid is None:
+        return
+    for each in (pid, *_children(pid)):
+        with suppress(ProcessLookupError):
+            os.kill(each, signal.SIGKILL)
+    deadline = time.monotonic() + _KILL_SECONDS
+    while find_server(path) is not None:
+        if time.monotonic() >= deadline:
+            raise PgFleetError(f"Process {pid} of '{path}' cannot be killed.", "Restart the machine.", "busy")
+        time.sleep(0.02)
+
+
+def _children(parent: int) -> list[int]:
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        with suppress(OSError), open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as file:
+            if int(file.read().rpartition(")")[2].split()[1]) == parent:
+                found.append(int(name))
+    return found

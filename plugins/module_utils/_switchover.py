@@ -175,10 +175,9 @@ def turned(topology: Topology, target: str, old_role: str = STANDBY) -> Topology
 def _nothing(topology: Topology, target: str) -> Change:
     """The target leads already: what an interrupted run may have left is still looked after."""
     after = replace(topology, interrupted=False)
-    stage, steps = DONE, (f"{target} is the primary; make sure that every standby follows it.",)
-    if topology.interrupted:
-        steps = (f"Start {target} again as the primary that it was.", *steps)
-    return Change(target, target, stage, after, _others(after, target), _slots(after, target), steps)
+    steps = [f"Start {target} again as the primary that it was."] if topology.interrupted else []
+    steps.append(f"{target} is the primary; make sure that every standby follows it.")
+    return Change(target, target, DONE, after, _others(after, target), _slots(after, target), tuple(steps))
 
 
 def _change(topology: Topology, target: str, stage: str) -> Change:

@@ -45,6 +45,12 @@ options:
     description: Seconds to wait for C(pg_ctl).
     type: int
     default: 60
+  kill:
+    description:
+      - Kill a server that has not stopped in O(timeout), with all of its processes. For one that must not write any more, such as a frozen
+        primary that is being replaced. The next start recovers.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - pgfleet.cluster.attributes
 author: The pgfleet.cluster developers (@pgfleet)
@@ -97,7 +103,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import find_bin_dir, inspect
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
-from ansible_collections.pgfleet.cluster.plugins.module_utils._service import act
+from ansible_collections.pgfleet.cluster.plugins.module_utils._service import act, kill_server
 
 ACTIONS = {"started": "start", "stopped": "stop", "restarted": "restart", "reloaded": "reload"}
 
@@ -122,7 +128,12 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     before = "running" if pid else "stopped"
     action, after = plan_server(params["state"], bool(pid))
     if action and not module.check_mode:
-        act(params, action, bin_dir)
+        try:
+            act(params, action, bin_dir)
+        except PgFleetError:
+            if action != "stop" or not params["kill"]:
+                raise
+            kill_server(params["data_directory"])
         pid = inspect(params["data_directory"], bin_dir).server_pid
     return {
         "changed": action is not None,
@@ -145,6 +156,7 @@ def main() -> NoReturn:
             "log_file": {"type": "path"},
             "stop_mode": {"type": "str", "default": "fast", "choices": ["fast", "smart", "immediate"]},
             "timeout": {"type": "int", "default": 60},
+            "kill": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )

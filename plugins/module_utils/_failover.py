@@ -1,0 +1,210 @@
+# Copyright (c) 2026 The pgfleet.cluster developers
+# MIT License (see LICENSE or https://opensource.org/license/mit)
+"""Which standby takes over from a primary that is gone, what may be lost, and what must be fenced first. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ._lsn import format_lsn, parse_lsn
+from ._switchover import DONE, WHOLE, Change, OperationRefused, Results
+from ._topology import FORMER, PRIMARY, STANDBY, Node, Topology, find_leader, refuse_conflicts
+
+#: Why a primary need not be feared: it is stopped here and now, it was given as fenced, or there is none.
+STOP, STOPPED, GIVEN, NONE = "stop", "stopped", "given", "none"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A standby that could lead. ``lsn``: the end of all WAL that it has."""
+
+    name: str
+    timeline: int
+    lsn: int
+
+
+@dataclass(frozen=True)
+class Failover:
+    """The change of the primary, how the old one is kept from taking writes, and what each candidate has."""
+
+    change: Change
+    fence: str
+    candidates: tuple[Candidate, ...]
+    lost: str
+
+    def as_result(self) -> dict[str, Any]:
+        best = self.candidates[0] if self.candidates else None
+        return {
+            **self.change.as_result(),
+            "fence": self.fence,
+            "lost": self.lost,
+            "candidates": [
+                {
+                    "name": each.name,
+                    "timeline": each.timeline,
+                    "lsn": format_lsn(each.lsn),
+                    "behind_bytes": max(0, best.lsn - each.lsn) if best else 0,
+                }
+                for each in self.candidates
+            ],
+        }
+
+
+def plan_failover(results: Results, fenced: bool, force: bool, synchronous: bool = False) -> Failover:
+    """Who leads from now on; raises OperationRefused or TopologyConflict.
+
+    ``fenced``: somebody vouches that nodes which give no answer take no writes. ``force``: a primary that is well is
+    stopped, too. ``synchronous``: every commit waits for a standby.
+    """
+    nodes = [Node.from_status(name, result) for name, result in results.items()]
+    existing = refuse_conflicts(nodes)
+    leader = find_leader(existing)
+    silent = [node.name for node in nodes if not node.answered]
+    done = _finished(results, nodes, leader, fenced)
+    if done:
+        return done
+    _refuse_healthy(results, leader, force)
+    fence = _fence(leader, silent, fenced)
+    candidates = rank(results, existing)
+    if not candidates:
+        raise OperationRefused(
+            "No standby runs that could lead.",
+            "Start one (site.yml starts all that can be started). Nothing was changed.",
+            "no_candidate",
+        )
+    old = _old_name(leader, nodes, silent)
+    lost = what_is_lost(results, old, candidates, bool(silent), synchronous)
+    return Failover(_change(nodes, existing, old, candidates, fence, lost), fence, candidates, lost)
+
+
+def _finished(results: Results, nodes: Sequence[Node], leader: Node | None, fenced: bool) -> Failover | None:
+    """An earlier run has promoted somebody: a primary leads, and the one before is a stopped or a fenced one."""
+    formers = [node for node in nodes if node is not leader and _is_former(node, fenced)]
+    if leader is None or not formers or not _status(results, leader.name).get("reachable"):
+        return None
+    topology = _topology(nodes, [node for node in nodes if node.exists], leader.name)
+    names = _standbys(topology)
+    steps = (f"{leader.name} is the primary; make sure that every standby follows it.",)
+    change = Change(formers[0].name, leader.name, DONE, topology, names, (*names, formers[0].name), steps)
+    return Failover(change, NONE, (), "Nothing more than what an earlier run said.")
+
+
+def _is_former(node: Node, fenced: bool) -> bool:
+    return node.role == PRIMARY or (fenced and not node.answered)
+
+
+def _refuse_healthy(results: Results, leader: Node | None, force: bool) -> None:
+    if leader and leader.running and _status(results, leader.name).get("reachable") and not force:
+        raise OperationRefused(
+            f"{leader.name} is a primary and takes writes.",
+            "switchover.yml changes the primary without any loss. If this one must go although it answers, -e force=yes"
+            " stops it. Nothing was changed.",
+            "primary_alive",
+        )
+
+
+def _fence(leader: Node | None, silent: Sequence[str], fenced: bool) -> str:
+    """How the old primary is kept from taking writes. Any node that gives no answer may be a primary."""
+    if silent and not fenced:
+        raise OperationRefused(
+            f"No answer from {', '.join(silent)}: it may still take writes, and two primaries would diverge.",
+            "Power it off or cut it from the network, make sure that it stays so, then run again with -e fenced=yes."
+            " Nothing was changed.",
+            "not_fenced",
+            nodes=list(silent),
+        )
+    if leader is None:
+        return GIVEN if silent else NONE
+    return STOP if leader.running else STOPPED
+
+
+def rank(results: Results, existing: Iterable[Node]) -> tuple[Candidate, ...]:
+    """The standbys that could lead, the one with the most WAL first; the newest timeline counts before the position."""
+    found = [
+        Candidate(node.name, node.timeline or 0, end)
+        for node in existing
+        if node.role == STANDBY and _status(results, node.name).get("reachable")
+        for end in [_end(_status(results, node.name)["lsn"])]
+    ]
+    return tuple(sorted(found, key=lambda each: (-each.timeline, -each.lsn)))
+
+
+def _end(lsn: Mapping[str, Any]) -> int:
+    return max((parse_lsn(lsn[name]) for name in ("receive", "replay") if lsn.get(name)), default=0)
+
+
+def what_is_lost(
+    results: Results, old: str, candidates: Sequence[Candidate], some_silent: bool, synchronous: bool
+) -> str:
+    """What is known, and what cannot be known, about writes that only the old primary has."""
+    best = candidates[0]
+    known = [_status(results, old).get("lsn", {}).get("flush")]
+    known += [((_status(results, each.name)).get("wal_receiver") or {}).get("latest_end_lsn") for each in candidates]
+    missing = max((parse_lsn(lsn) for lsn in known if lsn), default=0) - best.lsn
+    words = f"{best.name} has all WAL up to {format_lsn(best.lsn)}"
+    if missing > 0:
+        return f"{words}; {missing} bytes more are known to have been written by {old}, and are lost."
+    if synchronous and not some_silent:
+        return f"{words}; commits waited for a standby, so none that was acknowledged is lost."
+    return f"{words}; whatever {old} acknowledged after that and had not sent yet is lost."
+
+
+def _old_name(leader: Node | None, nodes: Sequence[Node], silent: Sequence[str]) -> str:
+    """The stopped primary, else the silent node, else the one that an interrupted switchover has stopped."""
+    handed = [node.name for node in nodes if node.handed_over]
+    names = [leader.name] if leader else [*silent, *handed]
+    return names[0] if names else ""
+
+
+def _change(
+    nodes: Sequence[Node], existing: Sequence[Node], old: str, candidates: Sequence[Candidate], fence: str, lost: str
+) -> Change:
+    target = candidates[0].name
+    topology = _topology(nodes, existing, target)
+    following = tuple(name for name in _standbys(topology) if name in {each.name for each in candidates})
+    slots = tuple(dict.fromkeys(name for name in (*_standbys(topology), old) if name and name != target))
+    steps = [
+        *[f"{each.name} has WAL up to {format_lsn(each.lsn)}, {candidates[0].lsn - each.lsn} bytes behind." for each in candidates],
+        lost,
+        *_fencing_steps(old, fence),
+        f"Create on {target} a slot for each of {', '.join(slots)}." if slots else f"{target} has nobody to follow it.",
+        f"Promote {target}.",
+        *([f"Turn {', '.join(following)} to {target} by a reload."] if following else []),
+    ]  # fmt: skip
+    return Change(old, target, WHOLE, topology, following, slots, tuple(steps))
+
+
+def _fencing_steps(old: str, fence: str) -> list[str]:
+    return {
+        STOP: [f"Stop the server of {old}, by force if need be, and keep it from being started."],
+        STOPPED: [f"Keep the stopped server of {old} from being started."],
+        GIVEN: [f"{old} gives no answer; it was said to be fenced."],
+        NONE: [],
+    }[fence]
+
+
+def _topology(nodes: Sequence[Node], existing: Sequence[Node], target: str) -> Topology:
+    """The cluster that ``target`` leads; the old primary is a former one until it is brought back."""
+    return Topology(
+        target,
+        {node.name: _role(node, target) for node in nodes},
+        tuple(node.name for node in existing),
+        tuple(node.name for node in existing if node.running and (node.role != PRIMARY or node.name == target)),
+        existing[0].system_identifier if existing else None,
+    )
+
+
+def _role(node: Node, target: str) -> str:
+    if node.name == target:
+        return PRIMARY
+    return FORMER if node.role == PRIMARY or not node.answered else STANDBY
+
+
+def _standbys(topology: Topology) -> tuple[str, ...]:
+    return tuple(name for name, role in topology.roles.items() if role == STANDBY)
+
+
+def _status(results: Results, name: str) -> Mapping[str, Any]:
+    return (results.get(name) or {}).get("status") or {}

@@ -1,0 +1,184 @@
+# Copyright (c) 2026 The pgfleet.cluster developers
+# MIT License (see LICENSE or https://opensource.org/license/mit)
+"""Whether a former primary can be brought back without a clone, and what is lost by it. No I/O."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ._basebackup import Source, divergence
+from ._datadir import DataDir
+from ._datadir_place import DirectoryRefused, not_a_cluster
+from ._lsn import format_lsn, parse_lsn
+from ._topology import CLEAN
+
+KEPT, FOLLOWED, REWOUND, IMPOSSIBLE = "kept", "followed", "rewound", "impossible"
+REWINDING, READY = "rewinding", "ready"
+_STANDBY_STOPPED = "shut down in recovery"
+_REMEDY = "A fresh clone with this directory set aside (pgfleet.cluster.basebackup with force: true) is the other way."
+_FOREVER = 1 << 64
+_COMMIT = re.compile(r"desc: (?:COMMIT|COMMIT_PREPARED) .*?(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[^;]*)")
+_END = re.compile(r"error in WAL record at ([0-9A-F]+/[0-9A-F]+)")
+
+
+@dataclass(frozen=True)
+class RewindPlan:
+    """What is to be done and why. ``recover``: the server must first come to a clean end; ``finish``: only settings are left.
+
+    ``fork``: where the WAL of the two parts company; None where it does not.
+    """
+
+    action: str
+    reason: str
+    sentence: str
+    recover: bool = False
+    finish: bool = False
+    fork: int | None = None
+
+    @property
+    def changed(self) -> bool:
+        return self.action in (FOLLOWED, REWOUND)
+
+
+@dataclass(frozen=True)
+class Diverged:
+    """Transactions that only the directory has. ``transactions`` is None where its WAL cannot be read."""
+
+    from_lsn: str
+    to_lsn: str | None = None
+    transactions: int | None = None
+    first_commit: str | None = None
+    last_commit: str | None = None
+
+    def as_result(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @property
+    def sentence(self) -> str:
+        if self.transactions is None:
+            return f"What it wrote after {self.from_lsn} cannot be read."
+        if not self.transactions:
+            return f"It committed nothing after {self.from_lsn}."
+        times = f"from {self.first_commit} to {self.last_commit}"
+        return f"{self.transactions} transactions after {self.from_lsn} are only here: {times}."
+
+
+def plan_rewind(dest: DataDir, source: Source, noted: str | None) -> RewindPlan:
+    """The way to a standby of the source. ``noted``: the phase that an unfinished rewind of this directory left.
+
+    Raises DirectoryRefused for what must be left alone; what a clone could replace is ``impossible``.
+    """
+    if dest.server_pid is not None:
+        return _running(dest, source)
+    if noted == READY:
+        return RewindPlan(REWOUND, "finish", f"An earlier run has rewound '{dest.path}'.", finish=True)
+    if noted == REWINDING:
+        return _impossible("interrupted", f"An earlier pg_rewind of '{dest.path}' did not come to its end.")
+    refusal = _unfit(dest, source)
+    if refusal:
+        return refusal
+    fork = fork_of(dest, source)
+    if fork is None:
+        return _impossible("no_common_timeline", f"'{dest.path}' has no timeline in common with {source.address}.")
+    return _plan(dest, source, fork)
+
+
+def _running(dest: DataDir, source: Source) -> RewindPlan:
+    if dest.standby_signal and divergence(dest, source) is None:
+        return RewindPlan(KEPT, "is_standby", f"A standby of the system at {source.address} runs in '{dest.path}'.")
+    raise DirectoryRefused(
+        f"A server runs in '{dest.path}', process {dest.server_pid}.",
+        "Stop it first, if it is the one whose writes are to be given up.",
+        "server_running",
+        server_pid=dest.server_pid,
+    )
+
+
+def _unfit(dest: DataDir, source: Source) -> RewindPlan | None:
+    if dest.vacant:
+        return _impossible("nothing_there", f"There is nothing in '{dest.path}'.")
+    problem = not_a_cluster(dest, _REMEDY)
+    if problem:
+        return _impossible(problem.code, problem.message)
+    if dest.pg_version != source.major or dest.system_identifier != source.system_identifier:
+        raise DirectoryRefused(
+            f"'{dest.path}' (PostgreSQL {dest.pg_version}, system {dest.system_identifier}) is not of the system"
+            f" {source.system_identifier} at {source.address} (PostgreSQL {source.major}).",
+            "Give the right data directory.",
+            "other_system",
+        )
+    return None
+
+
+def _plan(dest: DataDir, source: Source, fork: int) -> RewindPlan:
+    clean = dest.cluster_state == CLEAN
+    if clean and dest.checkpoint_lsn and parse_lsn(dest.checkpoint_lsn) < fork:
+        return _not_needed(dest, source)
+    if dest.standby_signal and divergence(dest, source) is None:
+        return RewindPlan(KEPT, "is_standby", f"'{dest.path}' is a standby of the system at {source.address}.")
+    if not (dest.checksums or dest.wal_log_hints):
+        return _impossible("no_hints", f"'{dest.path}' has neither checksums nor wal_log_hints, which pg_rewind needs.")
+    if dest.standby_signal and dest.cluster_state not in (_STANDBY_STOPPED, CLEAN):
+        return _impossible("standby_crashed", f"The standby in '{dest.path}' was not stopped in good order.")
+    recover = not clean and dest.cluster_state != _STANDBY_STOPPED
+    first = "comes to a clean end by recovery, then " if recover else ""
+    return RewindPlan(
+        REWOUND,
+        "diverged",
+        f"'{dest.path}' {first}goes back to {format_lsn(fork)}, where it parted company with {source.address}.",
+        recover=recover,
+        fork=fork,
+    )
+
+
+def _not_needed(dest: DataDir, source: Source) -> RewindPlan:
+    if dest.standby_signal:
+        return RewindPlan(KEPT, "is_standby", f"'{dest.path}' is a standby of the system at {source.address}.")
+    return RewindPlan(
+        FOLLOWED,
+        "not_needed",
+        f"'{dest.path}' was stopped in good order before {source.address} left its timeline: it has nothing of its own.",
+    )
+
+
+def _impossible(code: str, sentence: str) -> RewindPlan:
+    return RewindPlan(IMPOSSIBLE, code, sentence)
+
+
+def fork_of(dest: DataDir, source: Source) -> int | None:
+    """Where the two histories part company (as pg_rewind finds it); None when they have no timeline in common."""
+    ours = (*(dest.history or ()), (dest.timeline or 0, _FOREVER))
+    theirs = (*source.history, (source.timeline, _FOREVER))
+    if dest.history is None:  # the file is missing: what the source says of the timelines before must do
+        ours = (*(entry for entry in source.history if entry[0] < (dest.timeline or 0)), ours[-1])
+    fork = None
+    for (timeline, end), (other, other_end) in zip(ours, theirs):
+        if timeline != other:
+            break
+        fork = min(end, other_end)
+        if end != other_end:
+            break
+    return fork
+
+
+def read_diverged(from_lsn: str, said: str) -> Diverged:
+    """What C(pg_waldump --rmgr=Transaction) says of the WAL after the fork."""
+    ends = _END.findall(said)
+    commits = _COMMIT.findall(said)
+    if not ends and not commits:
+        return Diverged(from_lsn)
+    return Diverged(
+        from_lsn,
+        ends[-1] if ends else None,
+        len(commits),
+        commits[0].strip() if commits else None,
+        commits[-1].strip() if commits else None,
+    )
+
+
+def read_note(note: Mapping[str, Any] | None, inode: int) -> str | None:
+    """The phase that is noted, if the note is about this very directory and not about one that was replaced."""
+    return str(note["phase"]) if note and note.get("inode") == inode else None

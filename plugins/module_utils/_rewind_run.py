@@ -1,0 +1,125 @@
+# Copyright (c) 2026 The pgfleet.cluster developers
+# MIT License (see LICENSE or https://opensource.org/license/mit)
+"""Run pg_rewind so that an interrupted one is known as such, and read what only the rewound directory has."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from ._clone_passfile import passfile_line, passing
+from ._clone_recovery import make_conninfo
+from ._clone_source import conninfo_pairs
+from ._datadir import DataDir
+from ._datadir_child import guarded, run_guarded
+from ._datadir_swap import sync_directory, write_file
+from ._errors import PgFleetError
+from ._lsn import format_lsn
+from ._postgres import explain_refusal
+from ._rewind import Diverged, read_diverged, read_note
+
+NOTE = ".rewind.pgfleet"
+#: What pg_rewind says when the WAL it needs is gone.
+_WAL_GONE = ("could not open file", "could not find", "could not read WAL record", "invalid record length")
+
+
+class RewindFailed(PgFleetError):
+    """pg_rewind, or the recovery before it, failed."""
+
+    code = "rewind_failed"
+
+
+def noted_phase(dest: str) -> str | None:
+    """How far an earlier rewind of this directory has come; None when there is none."""
+    try:
+        with open(dest + NOTE, encoding="utf-8") as file:
+            return read_note(json.load(file), os.stat(dest).st_ino)
+    except (OSError, ValueError):
+        return None
+
+
+def note(dest: str, phase: str) -> None:
+    write_file(dest + NOTE, json.dumps({"dest": dest, "phase": phase, "inode": os.stat(dest).st_ino}))
+
+
+def forget(dest: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(dest + NOTE)
+        sync_directory(os.path.dirname(dest))
+
+
+def find_diverged(dest: DataDir, fork: int, bin_dir: str) -> Diverged:
+    """What the directory committed after the fork."""
+    start = format_lsn(fork)
+    _status, said = run_guarded(
+        [
+            os.path.join(bin_dir, "pg_waldump"),
+            f"--path={os.path.join(dest.path, 'pg_wal')}",
+            f"--timeline={dest.timeline}",
+            f"--start={start}",
+            "--rmgr=Transaction",
+        ]
+    )
+    return read_diverged(start, said)
+
+
+def recover(dest: DataDir, bin_dir: str, config_file: str | None) -> None:
+    """Let a crashed server come to a clean end, without letting anybody in (manual: pg_rewind, single-user mode)."""
+    words = [os.path.join(bin_dir, "postgres"), "--single", "-D", dest.path]
+    words += ["-c", f"config_file={config_file}"] if config_file else []
+    status, said = run_guarded([*words, "template1"])
+    if status:
+        raise RewindFailed(
+            f"The server in '{dest.path}' could not recover: {' '.join(said.split())[-800:]}",
+            "Its own words say why.",
+            "recovery_failed",
+        )
+
+
+class Rewinding:
+    """pg_rewind for one directory and one source."""
+
+    def __init__(self, params: Mapping[str, Any], bin_dir: str) -> None:
+        user = params["rewind_user"] or params["login_user"]
+        pairs = {**conninfo_pairs({**params, "login_user": user}), "dbname": params["login_db"]}
+        pairs["connect_timeout"] = str(params["connect_timeout"])
+        self.password_line = ""
+        if params["rewind_password"]:
+            host = pairs.get("host", "localhost")
+            self.password_line = passfile_line(host, params["login_port"], user, params["rewind_password"])
+        self.address = f"{pairs.get('host', 'localhost')}:{params['login_port']}"
+        self.dest = params["dest"]
+        self.command = [
+            os.path.join(bin_dir, "pg_rewind"),
+            f"--target-pgdata={self.dest}",
+            f"--source-server={make_conninfo(pairs)}",
+            "--no-ensure-shutdown",
+        ]
+
+    def rehearse(self) -> str | None:
+        """Everything but the writing; why it is impossible, or None. Raises RewindFailed for what can be mended."""
+        status, said = self._run("--dry-run")
+        if not status:
+            return None
+        if any(words in said for words in _WAL_GONE) and "connection to server" not in said:
+            return said
+        raise self._failed(said)
+
+    def rewind(self) -> None:
+        status, said = self._run()
+        if status:
+            raise self._failed(said)
+
+    def _run(self, *more: str) -> tuple[int, str]:
+        with passing(self.password_line) as (environment, files), guarded([*self.command, *more], environment, files) as process:
+            said, _none = process.communicate()
+        return process.returncode, " ".join(said.split())
+
+    def _failed(self, said: str) -> RewindFailed:
+        code, remedy = explain_refusal(said)
+        if code == "login_refused":
+            code, remedy = "rewind_failed", "Its own words say why."
+        return RewindFailed(f"pg_rewind of '{self.dest}' from {self.address} failed: {said[-800:]}", remedy, code)

@@ -1,0 +1,262 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The pgfleet.cluster developers
+# MIT License (see LICENSE or https://opensource.org/license/mit)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: rewind
+short_description: Bring a former primary back as a standby, by pg_rewind where that is needed and possible
+version_added: 1.0.0
+description:
+  - Decides from the control file, the timeline histories and the WAL whether a rewind is not needed, possible or impossible, and says why.
+    A primary that was stopped in good order before the other one left its timeline needs none.
+  - What the directory has committed and the source has not is read from its WAL and returned in RV(diverged) before anything is overwritten,
+    in check mode too. It is lost by the rewind.
+  - A crashed server first recovers in single-user mode, then C(pg_rewind --dry-run) finds out whether the WAL that is needed is there.
+    Only then the directory is changed.
+  - Afterwards the directory is set up as a standby, as M(pgfleet.cluster.basebackup) does. Starting it is left to others.
+  - While pg_rewind writes, C(<dest>.rewind.pgfleet) notes it. A directory whose rewind was interrupted is in no known state, so the next run calls
+    it impossible; when only the settings were missing, it finishes them.
+  - Source is the PostgreSQL manual, sections pg_rewind, pg_waldump and Timelines.
+options:
+  dest:
+    description: Data directory of the former primary. Its server must be stopped.
+    type: path
+    required: true
+    aliases: [path, pgdata]
+  rewind_user:
+    description:
+      - Role that pg_rewind logs in as, to O(login_db). It must be a superuser or be allowed to execute C(pg_ls_dir), C(pg_stat_file)
+        and C(pg_read_binary_file).
+      - Empty means O(login_user).
+    type: str
+    default: ""
+  rewind_password:
+    description: Password of O(rewind_user). Handed over in a file that has no name. Empty means that libpq finds it, or that none is needed.
+    type: str
+    default: ""
+  on_impossible:
+    description: Whether an impossible rewind is a failure, or only reported in RV(action).
+    type: str
+    default: fail
+    choices: [fail, report]
+  config_file:
+    description: The server's main configuration file, where that is not in the data directory. Recovery needs it.
+    type: path
+  bin_dir:
+    description: Directory of the server's programs. Without it, that of the source's major version is looked for.
+    type: path
+  login_db:
+    description: Database that pg_rewind connects to.
+    type: str
+    default: postgres
+extends_documentation_fragment:
+  - pgfleet.cluster.connection
+  - pgfleet.cluster.following
+  - pgfleet.cluster.attributes
+notes:
+  - A source that was promoted a moment ago must have made a checkpoint since.
+seealso:
+  - module: pgfleet.cluster.basebackup
+  - module: pgfleet.cluster.demote
+  - name: pg_rewind in the PostgreSQL manual
+    description: The program that rewinds.
+    link: https://www.postgresql.org/docs/current/app-pgrewind.html
+author: The pgfleet.cluster developers (@pgfleet)
+"""
+
+EXAMPLES = r"""
+- name: See what a rewind would lose
+  pgfleet.cluster.rewind:
+    dest: /var/lib/postgresql/17/main
+    login_host: node1
+    passfile: /var/lib/postgresql/.pgpass
+  become: true
+  become_user: postgres
+  check_mode: true
+  register: seen
+
+- name: Bring the former primary back
+  pgfleet.cluster.rewind:
+    dest: /var/lib/postgresql/17/main
+    config_file: /etc/postgresql/17/main/postgresql.conf
+    login_host: node1
+    passfile: /var/lib/postgresql/.pgpass
+    slot: primary_slot
+    application_name: primary
+    rewind_user: rewinder
+    rewind_password: "{{ rewind_password }}"
+  become: true
+  become_user: postgres
+"""
+
+RETURN = r"""
+action:
+  description: What was done, or would be. One of V(kept) (is a standby), V(followed) (needs no rewind), V(rewound) and V(impossible).
+  returned: success
+  type: str
+  sample: rewound
+reason:
+  description:
+    - Why, as a stable code. V(is_standby), V(not_needed), V(diverged) or V(finish).
+    - With V(impossible) one of V(interrupted), V(nothing_there), V(no_hints), V(no_common_timeline), V(standby_crashed), V(wal_gone)
+      and the codes of M(pgfleet.cluster.basebackup) for what is not a cluster.
+  returned: success
+  type: str
+  sample: diverged
+explanation:
+  description: The reason as a sentence.
+  returned: success
+  type: str
+  sample: "'/var/lib/postgresql/15/main' goes back to 0/5000110, where it parted company with node1:5432."
+diverged:
+  description: What only this directory has. Null when its WAL is a beginning of the source's.
+  returned: success
+  type: dict
+  sample:
+    from_lsn: 0/5000110
+    to_lsn: 0/5003C78
+    transactions: 12
+    first_commit: 2026-05-21 04:15:07.113245 UTC
+    last_commit: 2026-05-21 04:15:08.220162 UTC
+timeline:
+  description: Timeline that the directory was on.
+  returned: success
+  type: int
+  sample: 1
+"""
+
+from typing import Any, NoReturn
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import following_spec
+from ansible_collections.pgfleet.cluster.plugins.module_utils._basebackup import Source
+from ansible_collections.pgfleet.cluster.plugins.module_utils._clone_passfile import check_passfile
+from ansible_collections.pgfleet.cluster.plugins.module_utils._clone_source import (
+    check_slot,
+    read_source,
+    replication_session,
+    wanted_recovery,
+)
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import DataDir, find_bin_dir, inspect
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_owner import as_owner
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_swap import lock, refuse_busy
+from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import require_psycopg2
+from ansible_collections.pgfleet.cluster.plugins.module_utils._rewind import (
+    IMPOSSIBLE,
+    READY,
+    REWINDING,
+    REWOUND,
+    Diverged,
+    RewindPlan,
+    plan_rewind,
+)
+from ansible_collections.pgfleet.cluster.plugins.module_utils._rewind_run import (
+    RewindFailed,
+    Rewinding,
+    find_diverged,
+    forget,
+    note,
+    noted_phase,
+    recover,
+)
+from ansible_collections.pgfleet.cluster.plugins.module_utils._standby_files import make_standby
+
+
+def look(params: dict[str, Any]) -> tuple[DataDir, Source, RewindPlan, str]:
+    """Facts, then the decision. The directory is read before the source, which only moves forward."""
+    if params["passfile"]:
+        check_passfile(params["passfile"])
+    with replication_session(params) as server:
+        bin_dir = params["bin_dir"] or find_bin_dir(server.major)
+        dest = inspect(params["dest"], bin_dir)
+        source = read_source(server)
+        if params["slot"]:
+            check_slot(server, params["slot"])
+    return dest, source, plan_rewind(dest, source, noted_phase(dest.path)), bin_dir
+
+
+def rewind_now(module: AnsibleModule, dest: DataDir, plan: RewindPlan, bin_dir: str) -> RewindPlan:
+    """Do the plan; what turns out to be impossible is a new plan."""
+    params = module.params
+    if plan.action == REWOUND and not plan.finish:
+        if plan.recover:
+            recover(dest, bin_dir, params["config_file"])
+        rewinding = Rewinding(params, bin_dir)
+        words = rewinding.rehearse()
+        if words:
+            return RewindPlan(IMPOSSIBLE, "wal_gone", f"pg_rewind lacks WAL: {words}", fork=plan.fork)
+        module.log(f"rewind of {dest.path} begins: {plan.sentence}")
+        note(dest.path, REWINDING)
+        rewinding.rewind()
+        note(dest.path, READY)
+    make_standby(dest.path, wanted_recovery(params))
+    forget(dest.path)
+    return plan
+
+
+def rehearsed(params: dict[str, Any], plan: RewindPlan, bin_dir: str) -> RewindPlan:
+    """Check mode's plan: what is clean already can be rehearsed, a recovery would write."""
+    if plan.action != REWOUND or plan.finish or plan.recover:
+        return plan
+    words = Rewinding(params, bin_dir).rehearse()
+    return RewindPlan(IMPOSSIBLE, "wal_gone", f"pg_rewind lacks WAL: {words}", fork=plan.fork) if words else plan
+
+
+def as_result(dest: DataDir, plan: RewindPlan, diverged: Diverged | None) -> dict[str, Any]:
+    return {
+        "changed": plan.changed,
+        "action": plan.action,
+        "reason": plan.reason,
+        "explanation": plan.sentence,
+        "diverged": diverged.as_result() if diverged else None,
+        "timeline": dest.timeline,
+        "diff": {
+            "before": {"state": plan.reason if plan.changed else "unchanged"},
+            "after": {"state": "is_standby" if plan.changed else "unchanged"},
+        },
+    }
+
+
+def run(module: AnsibleModule) -> dict[str, Any]:
+    params = module.params
+    dest, _source, plan, bin_dir = look(params)
+    diverged = None if plan.fork is None else find_diverged(dest, plan.fork, bin_dir)
+    if plan.changed and module.check_mode:
+        refuse_busy(dest.path)
+        plan = rehearsed(params, plan, bin_dir)
+    elif plan.changed:
+        with lock(dest.path):
+            plan = rewind_now(module, dest, plan, bin_dir)
+    if plan.action == IMPOSSIBLE and params["on_impossible"] == "fail":
+        raise RewindFailed(
+            plan.sentence, "Clone it anew with this directory set aside (basebackup with force: true).", plan.reason
+        )
+    return as_result(dest, plan, diverged)
+
+
+def main() -> NoReturn:
+    module = AnsibleModule(
+        argument_spec=following_spec(
+            dest={"type": "path", "required": True, "aliases": ["path", "pgdata"]},
+            rewind_user={"type": "str", "default": ""},
+            rewind_password={"type": "str", "default": "", "no_log": True},
+            on_impossible={"type": "str", "default": "fail", "choices": ["fail", "report"]},
+            config_file={"type": "path"},
+            bin_dir={"type": "path"},
+        ),
+        supports_check_mode=True,
+    )
+    require_psycopg2(module)
+    try:
+        with as_owner():
+            result = run(module)
+    except PgFleetError as error:
+        module.fail_json(**error.as_result())
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ class ActionModule(DrillAction):
     spec = {  # noqa: RUF012
         "kind": {"type": "str", "default": "fault", "choices": ["fault", "repair", "note"]},
         "text": {"type": "str", "required": True},
+        "after": {"type": "float", "default": 0},
     }
 
     def act(self, directory: Path, params: dict[str, Any]) -> dict[str, Any]:
         if not self.only_check:
+            time.sleep(params["after"])
             note_event(directory, params["kind"], params["text"])
         return {"changed": False}

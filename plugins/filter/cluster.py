@@ -11,8 +11,8 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
-from ansible_collections.pgfleet.cluster.plugins.module_utils._files import differing
 from ansible_collections.pgfleet.cluster.plugins.module_utils._failover import plan_failover
+from ansible_collections.pgfleet.cluster.plugins.module_utils._files import differing
 from ansible_collections.pgfleet.cluster.plugins.module_utils._preflight import preflight_problems
 from ansible_collections.pgfleet.cluster.plugins.module_utils._report import cluster_document, cluster_table
 from ansible_collections.pgfleet.cluster.plugins.module_utils._restart import restart_order

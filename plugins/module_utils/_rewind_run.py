@@ -114,7 +114,10 @@ class Rewinding:
             raise self._failed(said)
 
     def _run(self, *more: str) -> tuple[int, str]:
-        with passing(self.password_line) as (environment, files), guarded([*self.command, *more], environment, files) as process:
+        with (
+            passing(self.password_line) as (environment, files),
+            guarded([*self.command, *more], environment, files) as process,
+        ):
             said, _none = process.communicate()
         return process.returncode, " ".join(said.split())
 

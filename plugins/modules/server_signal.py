@@ -21,7 +21,7 @@ options:
     description: Directory of the server's programs. Default is that of the data directory's version.
     type: path
   signal:
-    description: V(kill) is SIGKILL, V(freeze) is SIGSTOP, V(thaw) is SIGCONT.
+    description: V(kill) is SIGKILL, V(freeze) is SIGSTOP, V(thaw) is SIGCONT. V(thaw) is content when no server runs.
     type: str
     required: true
     choices: [kill, freeze, thaw]
@@ -109,10 +109,10 @@ def send(name: str, pids: list[int]) -> None:
 def run(module: AnsibleModule) -> dict[str, Any]:
     directory = module.params["data_directory"]
     pid = inspect(directory, module.params["bin_dir"] or find_bin_dir()).server_pid
-    if not pid:
+    if not pid and module.params["signal"] != "thaw":
         raise PgFleetError(f"No server runs in {directory}.", "Start it first.", "not_running")
     processes = read_processes()
-    pids = family(pid, processes)
+    pids = family(pid, processes) if pid else []
     changed = not reached(module.params["signal"], pids, processes)
     if changed and not module.check_mode:
         send(module.params["signal"], pids)

@@ -59,6 +59,11 @@ after:
   returned: success
   type: str
   sample: small
+leftover:
+  description: Whether the WAL is, or an interrupted run left it, in another place than usual. Then V(normal) has something to do.
+  returned: success
+  type: bool
+  sample: false
 steps:
   description: What was done, or would be done in check mode.
   returned: success
@@ -171,7 +176,8 @@ def main() -> NoReturn:
         module.fail_json(**error.as_result())
     after = found.state if module.params["state"] == ROOMY else module.params["state"]
     diff = {"before": {"state": found.state}, "after": {"state": after}}
-    module.exit_json(changed=bool(steps), before=found.state, after=after, steps=steps, diff=diff)
+    leftover = found.mounted or found.aside or found.incoming
+    module.exit_json(changed=bool(steps), before=found.state, after=after, leftover=leftover, steps=steps, diff=diff)
 
 
 if __name__ == "__main__":

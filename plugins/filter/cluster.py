@@ -13,6 +13,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._failover import plan_failover
 from ansible_collections.pgfleet.cluster.plugins.module_utils._files import differing
+from ansible_collections.pgfleet.cluster.plugins.module_utils._operate import plan_node
 from ansible_collections.pgfleet.cluster.plugins.module_utils._preflight import preflight_problems
 from ansible_collections.pgfleet.cluster.plugins.module_utils._report import cluster_document, cluster_table
 from ansible_collections.pgfleet.cluster.plugins.module_utils._restart import restart_order
@@ -93,6 +94,11 @@ def failover_plan(
     return plan_failover(status_results(names, hostvars), fenced, force, synchronous).as_result()
 
 
+@speaking
+def node_plan(names: Iterable[str], hostvars: Mapping[str, Any], node: str, operation: str) -> dict[str, Any]:
+    return plan_node(status_results(names, hostvars), node, operation).as_result()
+
+
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
@@ -104,4 +110,5 @@ class FilterModule:
             "restart_order": servers_to_restart,
             "switchover_plan": switchover_plan,
             "failover_plan": failover_plan,
+            "node_plan": node_plan,
         }

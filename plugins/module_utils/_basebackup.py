@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from ._controldata import History
 from ._datadir import DataDir
-from ._datadir_place import DirectoryRefused, Place, not_a_cluster, refuse_obstacles, why_vacant
+from ._datadir_place import KEPT, DirectoryRefused, Place, Plan, not_a_cluster, refuse_obstacles, why_vacant
 from ._errors import MissingFeature
 from ._lsn import format_lsn
 
 OLDEST_MAJOR = 14
 FORCE = "Look at what is there; force: true sets it aside under a dated name and clones."
-KEPT, CLONED, REPLACED = "kept", "cloned", "replaced"
+CLONED, REPLACED = "cloned", "replaced"
 
 
 @dataclass(frozen=True)
@@ -43,21 +43,7 @@ class CloneFacts:
     bin_version: int
 
 
-@dataclass(frozen=True)
-class ClonePlan:
-    """What is to be done, why, and the same as a sentence. ``finish``: only the renames of an earlier run are left."""
-
-    action: str
-    reason: str
-    sentence: str
-    finish: bool = False
-
-    @property
-    def changed(self) -> bool:
-        return self.action != KEPT
-
-
-def plan_clone(facts: CloneFacts, force: bool = False, rebuild: bool = False) -> ClonePlan:
+def plan_clone(facts: CloneFacts, force: bool = False, rebuild: bool = False) -> Plan:
     """What to do about the destination; raises DirectoryRefused for what must be left alone.
 
     ``force`` replaces what would be refused, ``rebuild`` also what would be kept. Neither takes a directory away
@@ -66,21 +52,19 @@ def plan_clone(facts: CloneFacts, force: bool = False, rebuild: bool = False) ->
     dest = facts.place.dest
     _check_versions(facts)
     if dest.incoming == "swapping":
-        return ClonePlan(
-            CLONED, "finish_swap", f"A verified clone of an earlier run waits to become '{dest.path}'.", True
-        )
+        return Plan(CLONED, "finish_swap", f"A verified clone of an earlier run waits to become '{dest.path}'.", True)
     problem = None if dest.vacant else find_problem(dest, facts.source)
     if not dest.vacant and problem is None and not rebuild:
-        return ClonePlan(KEPT, "is_standby", f"'{dest.path}' is a standby of the system at {facts.source.address}.")
+        return Plan(KEPT, "is_standby", f"'{dest.path}' is a standby of the system at {facts.source.address}.")
     _refuse_running(dest, problem)
     refuse_obstacles(facts.place, force, FORCE)
     if dest.vacant:
-        return ClonePlan(CLONED, *why_vacant(dest))
+        return Plan(CLONED, *why_vacant(dest))
     if problem is None:
-        return ClonePlan(REPLACED, "rebuild", f"'{dest.path}' is a standby, and rebuild was asked for.")
+        return Plan(REPLACED, "rebuild", f"'{dest.path}' is a standby, and rebuild was asked for.")
     if not force:
         raise problem
-    return ClonePlan(REPLACED, problem.code, problem.message)
+    return Plan(REPLACED, problem.code, problem.message)
 
 
 def _check_versions(facts: CloneFacts) -> None:

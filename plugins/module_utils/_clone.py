@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ._basebackup import REPLACED, CloneFacts, ClonePlan, Source, plan_clone
+from ._basebackup import REPLACED, CloneFacts, Source, plan_clone
 from ._clone_passfile import check_passfile, passfile_line, read_passfile, save_passfile, with_password
 from ._clone_recovery import AUTO_CONF, read_settings, write_settings
 from ._clone_run import Copied, CopyOptions, copy, free_bytes, refuse_too_large, verify
@@ -25,6 +25,7 @@ from ._datadir import DataDir, bin_dir_version, find_bin_dir, inspect
 from ._datadir_around import check_paths, look_around
 from ._datadir_child import end_orphans
 from ._datadir_owner import refuse_unwritable
+from ._datadir_place import Plan
 from ._datadir_swap import (
     Work,
     begin,
@@ -48,7 +49,7 @@ class Look:
 
     dest: DataDir
     source: Source
-    plan: ClonePlan
+    plan: Plan
     copying: CopyOptions
     besides: tuple[str, ...]
     auto_conf: str

@@ -6,37 +6,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ._datadir import INCOMING
-from ._datadir_place import MOVE_AWAY, DirectoryRefused, Place, not_a_cluster, refuse_obstacles, why_vacant
+from ._datadir_place import KEPT, MOVE_AWAY, DirectoryRefused, Place, Plan, not_a_cluster, refuse_obstacles, why_vacant
 
-KEPT, CREATED = "kept", "created"
-
-
-@dataclass(frozen=True)
-class InitPlan:
-    """What is to be done, why, and the same as a sentence. ``finish``: only the renames of an earlier run are left."""
-
-    action: str
-    reason: str
-    sentence: str
-    finish: bool = False
-
-    @property
-    def changed(self) -> bool:
-        return self.action != KEPT
+CREATED = "created"
 
 
-def plan_init(place: Place, bin_version: int) -> InitPlan:
+def plan_init(place: Place, bin_version: int) -> Plan:
     """Keep a cluster of the same major version, whatever its role; make one where nothing is; refuse the rest."""
     dest = place.dest
     if dest.incoming == "swapping":
-        return InitPlan(CREATED, "finish_swap", f"A directory of an earlier run waits to become '{dest.path}'.", True)
+        return Plan(CREATED, "finish_swap", f"A directory of an earlier run waits to become '{dest.path}'.", True)
     if dest.vacant:
         refuse_obstacles(place, False, MOVE_AWAY)
-        return InitPlan(CREATED, *why_vacant(dest))
+        return Plan(CREATED, *why_vacant(dest))
     problem = not_a_cluster(dest, MOVE_AWAY)
     if problem:
         raise problem
@@ -46,7 +31,7 @@ def plan_init(place: Place, bin_version: int) -> InitPlan:
             "Upgrade it with pg_upgrade, or give the bin_dir of its version.",
             "version_mismatch",
         )
-    return InitPlan(KEPT, "is_cluster", f"'{dest.path}' is a cluster of the system {dest.system_identifier}.")
+    return Plan(KEPT, "is_cluster", f"'{dest.path}' is a cluster of the system {dest.system_identifier}.")
 
 
 def init_command(bin_dir: str, version: int, incoming: str, wal_dir: str, params: Mapping[str, Any]) -> list[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ._datadir import DataDir
 from ._errors import PgFleetError
 
+KEPT = "kept"
 MOVE_AWAY = "Move it away, or give another dest."
 
 
@@ -37,6 +38,20 @@ class Place:
     dest: DataDir
     strange_incoming: bool = False
     besides: tuple[Beside, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done, why, and the same as a sentence. ``finish``: only the renames of an earlier run are left."""
+
+    action: str
+    reason: str
+    sentence: str
+    finish: bool = False
+
+    @property
+    def changed(self) -> bool:
+        return self.action != KEPT
 
 
 def why_vacant(dest: DataDir) -> tuple[str, str]:

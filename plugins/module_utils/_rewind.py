@@ -21,7 +21,7 @@ _STANDBY_STOPPED = "shut down in recovery"
 _REMEDY = "A fresh clone with this directory set aside (pgfleet.cluster.basebackup with force: true) is the other way."
 _FOREVER = 1 << 64
 _COMMIT = re.compile(r"desc: (?:COMMIT|COMMIT_PREPARED) .*?(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[^;]*)")
-_END = re.compile(r"error in WAL record at ([0-9A-F]+/[0-9A-F]+)")
+_END = re.compile(r"(?:error in WAL record at|could not find a valid record after) ([0-9A-F]+/[0-9A-F]+)")
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Diverged:
         if not self.transactions:
             return f"It committed nothing after {self.from_lsn}."
         times = f"from {self.first_commit} to {self.last_commit}"
-        return f"{self.transactions} transactions after {self.from_lsn} are only here: {times}."
+        return f"{self.transactions} transactions after {self.from_lsn} are only here, committed {times}."
 
 
 def plan_rewind(dest: DataDir, source: Source, noted: str | None) -> RewindPlan:

@@ -57,12 +57,7 @@ def plan_switchover(results: Results, target: str, max_lag_bytes: int) -> Change
     ``results`` are those of replication_status by node, as for the live topology.
     """
     nodes = [Node.from_status(name, result) for name, result in results.items()]
-    if target not in results:
-        raise OperationRefused(
-            f"There is no node '{target}'; there are {', '.join(results)}.",
-            "Name the node that is to lead, for example -e to=node2. Nothing was changed.",
-            "target_unknown",
-        )
+    refuse_unknown(results, target, "that is to lead, for example -e to=node2")
     topology = derive_topology(nodes, (), interrupted=True)
     if topology.interrupted:
         _refuse_silence(nodes, topology)
@@ -74,6 +69,16 @@ def plan_switchover(results: Results, target: str, max_lag_bytes: int) -> Change
         return _change(topology, target, WHOLE)
     _refuse_behind(results, topology, target, max_lag_bytes)
     return _change(topology, target, PROMOTE if topology.interrupted else WHOLE)
+
+
+def refuse_unknown(results: Results, name: str, purpose: str) -> None:
+    if name not in results:
+        found = f"There is no node '{name}'" if name else "No node was named"
+        raise OperationRefused(
+            f"{found}; there are {', '.join(results)}.",
+            f"Name the node {purpose}. Nothing was changed.",
+            "node_unknown",
+        )
 
 
 def _refuse_silence(nodes: Sequence[Node], topology: Topology) -> None:

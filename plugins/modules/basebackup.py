@@ -250,11 +250,12 @@ from typing import Any, NoReturn
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import following_spec
-from ansible_collections.pgfleet.cluster.plugins.module_utils._basebackup import CLONED, REPLACED, ClonePlan
+from ansible_collections.pgfleet.cluster.plugins.module_utils._basebackup import CLONED, REPLACED
 from ansible_collections.pgfleet.cluster.plugins.module_utils._clone import Clone, Done, Look
 from ansible_collections.pgfleet.cluster.plugins.module_utils._clone_recovery import read_settings, shown_settings
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_around import Finished, settle
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_owner import as_owner, refuse_unwritable
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_place import Plan
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_swap import lock, refuse_busy
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import require_psycopg2
@@ -293,7 +294,7 @@ def clone_now(module: AnsibleModule, clone: Clone, first: Look) -> tuple[Look, D
         look = clone.look()
         if finished and not look.plan.changed:
             action = REPLACED if finished.replaces else CLONED
-            plan = ClonePlan(action, "finish_swap", f"The clone of an earlier run is in '{clone.dest}' now.")
+            plan = Plan(action, "finish_swap", f"The clone of an earlier run is in '{clone.dest}' now.")
             return replace(look, plan=plan), finished
         if not look.plan.changed:
             return look, None

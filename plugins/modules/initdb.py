@@ -165,11 +165,11 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_around im
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_child import end_orphans, run_guarded
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_init import (
     CREATED,
-    InitPlan,
     init_command,
     plan_init,
 )
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_owner import as_owner, refuse_unwritable
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_place import Plan
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_swap import (
     begin,
     clean,
@@ -214,7 +214,7 @@ class Init:
         self.bin_dir: str = params["bin_dir"] or find_bin_dir()
         self.version = bin_dir_version(self.bin_dir)
 
-    def look(self) -> tuple[DataDir, InitPlan]:
+    def look(self) -> tuple[DataDir, Plan]:
         dest = inspect(self.dest, self.bin_dir)
         place = look_around(dest, {self.wal_dir: "wal_dir"} if self.wal_dir else {})
         return dest, plan_init(place, self.version)
@@ -243,14 +243,14 @@ class Init:
         finish(work)
 
 
-def create_now(module: AnsibleModule, init: Init, plan: InitPlan) -> InitPlan:
+def create_now(module: AnsibleModule, init: Init, plan: Plan) -> Plan:
     """Do the plan as the only run that works on the destination; another one may have done it meanwhile."""
     refuse_unwritable((init.dest,))
     with lock(init.dest):
         finished = settle(init.dest)
         _dest, now = init.look()
         if finished and not now.changed:
-            return InitPlan(CREATED, "finish_swap", f"The directory of an earlier run is in '{init.dest}' now.")
+            return Plan(CREATED, "finish_swap", f"The directory of an earlier run is in '{init.dest}' now.")
         if not now.changed:
             return now
         init.rehearse()
@@ -260,7 +260,7 @@ def create_now(module: AnsibleModule, init: Init, plan: InitPlan) -> InitPlan:
     return plan
 
 
-def as_result(dest: DataDir, before: DataDir, plan: InitPlan) -> dict[str, Any]:
+def as_result(dest: DataDir, before: DataDir, plan: Plan) -> dict[str, Any]:
     facts = {
         "system_identifier": dest.system_identifier,
         "timeline": dest.timeline,

@@ -10,7 +10,7 @@ version_added: 1.0.0
 description:
   - Answers in one call what a role must know before it changes anything on a machine that may still be empty. It says which system
     this is, which packages and locales are missing, whether the port is free, how large the file system is, and where things lie.
-  - Needs neither PostgreSQL nor psycopg2 on the machine.
+  - Needs neither PostgreSQL nor psycopg2 on the machine. Where both are there, it asks the server for its status in the same call.
   - Knows the layout of postgresql-common (Debian, Ubuntu).
 options:
   version:
@@ -44,6 +44,13 @@ options:
     description: Port that the server is to listen on.
     type: int
     default: 5432
+  unix_socket_directory:
+    description: Directory of the server's socket. Given together with psycopg2 on the machine, the server is asked what it is.
+    type: path
+  owner:
+    description: User that the server runs as, and whose login at the server it is asked by.
+    type: str
+    default: postgres
   releases:
     description: Supported systems, as C(ID-VERSION_ID) of os-release, and the PostgreSQL version that each ships.
     type: dict
@@ -144,6 +151,17 @@ port:
   returned: success
   type: dict
   sample: {number: 5432, busy: true, ours: true, own: 5432}
+server:
+  description:
+    - What the server is, as M(pgfleet.cluster.replication_status) returns it, or what its data directory says when no server answers.
+    - Null without O(unix_socket_directory), and on a machine that lacks psycopg2, the user or PostgreSQL's programs.
+  returned: success
+  type: dict
+  contains:
+    status: {description: See RV(pgfleet.cluster.replication_status#module:status)., type: dict, returned: success}
+    reasons: {description: See RV(pgfleet.cluster.replication_status#module:reasons)., type: list, elements: dict, returned: success}
+    findings: {description: See RV(pgfleet.cluster.replication_status#module:findings)., type: list, elements: dict, returned: success}
+  sample: null
 filesystem:
   description: The file system of the data directory.
   returned: success
@@ -174,7 +192,11 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import connection_spec
+from ansible_collections.pgfleet.cluster.plugins.module_utils._as_user import call_as
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import find_server
+from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
+from ansible_collections.pgfleet.cluster.plugins.module_utils._look import look_until
 from ansible_collections.pgfleet.cluster.plugins.module_utils._node import (
     choose_version,
     expand,
@@ -183,6 +205,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._node import (
     normal_locale,
     parse_os_release,
 )
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import PSYCOPG2_ERROR
 
 OWNED_SETTINGS = "conf.d/pgfleet.conf"
 
@@ -260,6 +283,22 @@ def filesystem_of(path: str) -> dict[str, Any]:
     }
 
 
+def ask_server(params: dict[str, Any], data: str, bin_dir: str, port: int) -> dict[str, Any] | None:
+    """The server's status, by the login of its own user; None where nobody could ask."""
+    if not params["unix_socket_directory"] or PSYCOPG2_ERROR or not os.path.isdir(bin_dir):
+        return None
+    try:
+        pwd.getpwnam(params["owner"])
+    except KeyError:
+        return None
+    login = {name: option.get("default") for name, option in connection_spec().items()}
+    login.update(
+        login_unix_socket=params["unix_socket_directory"], login_port=port, data_directory=data, bin_dir=bin_dir
+    )
+    found = call_as(params["owner"], lambda: look_until(login))
+    return {part: found[part] for part in ("status", "reasons", "findings")}
+
+
 def run(params: dict[str, Any]) -> dict[str, Any]:
     release = parse_os_release(read_text("/etc/os-release"))
     version = choose_version(params["version"], release, params["releases"])
@@ -267,6 +306,7 @@ def run(params: dict[str, Any]) -> dict[str, Any]:
     config = f"/etc/postgresql/{version}/{params['cluster']}"
     files = [expand(path, version, params["cluster"]) for path in params["files"]]
     pid, own_port = server_of(data)
+    bin_dir = f"/usr/lib/postgresql/{version}/bin"
     return {
         "os": {
             "id": release.get("ID"),
@@ -279,7 +319,8 @@ def run(params: dict[str, Any]) -> dict[str, Any]:
         "missing_packages": missing_packages([expand(name, version, "") for name in params["packages"]]),
         "missing_locales": missing_locales(params["locales"]),
         "files": {path: describe(path) for path in files},
-        "bin_dir": f"/usr/lib/postgresql/{version}/bin",
+        "bin_dir": bin_dir,
+        "server": ask_server(params, data, bin_dir, own_port or params["port"]),
         "data_directory": data,
         "config_directory": config,
         "log_file": f"/var/log/postgresql/postgresql-{version}-{params['cluster']}.log",
@@ -303,11 +344,17 @@ def main() -> NoReturn:
             "locales": {"type": "list", "elements": "str", "default": []},
             "files": {"type": "list", "elements": "str", "default": []},
             "port": {"type": "int", "default": 5432},
+            "unix_socket_directory": {"type": "path"},
+            "owner": {"type": "str", "default": "postgres"},
             "releases": {"type": "dict", "required": True},
         },
         supports_check_mode=True,
     )
-    module.exit_json(changed=False, **run(module.params))
+    try:
+        result = run(module.params)
+    except PgFleetError as error:
+        module.fail_json(**error.as_result())
+    module.exit_json(changed=False, **result)
 
 
 if __name__ == "__main__":

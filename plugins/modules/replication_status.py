@@ -360,21 +360,15 @@ findings:
 waited_seconds: {description: Seconds spent reading and waiting., returned: success or failure, type: float, sample: 0.038}
 """
 
-import time
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import connection_spec
-from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import ConnectFailed, PgFleetError
-from ansible_collections.pgfleet.cluster.plugins.module_utils._expectations import Expectations, check
-from ansible_collections.pgfleet.cluster.plugins.module_utils._findings import findings
+from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
+from ansible_collections.pgfleet.cluster.plugins.module_utils._expectations import Expectations
+from ansible_collections.pgfleet.cluster.plugins.module_utils._look import look_until
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import require_psycopg2
-from ansible_collections.pgfleet.cluster.plugins.module_utils._reasons import Reason, unique
-from ansible_collections.pgfleet.cluster.plugins.module_utils._status import Status
-from ansible_collections.pgfleet.cluster.plugins.module_utils._status_node import read_silent
-from ansible_collections.pgfleet.cluster.plugins.module_utils._status_server import Watch
-from ansible_collections.pgfleet.cluster.plugins.module_utils._upstream import explain_silence
 
 EXPECT_SPEC: dict[str, Any] = {
     "role": {"type": "str", "choices": ["primary", "standby"]},
@@ -395,63 +389,12 @@ EXPECT_SPEC: dict[str, Any] = {
     "no_pending_reload": {"type": "bool", "default": False},
     "no_settings_errors": {"type": "bool", "default": False},
 }
-FIRST_PAUSE = 0.2
-LONGEST_PAUSE = 1.0
-#: Reasons for which it is worth asking the upstream server.
-SILENCE = {"no_wal_receiver", "not_streaming", "lagging", "not_replayed"}
-
-
-def observe(watch: Watch, params: dict[str, Any], patience: float) -> tuple[Status, tuple[Reason, ...]]:
-    """The status now, and why there is no session when there is none."""
-    try:
-        return watch.read(patience), ()
-    except ConnectFailed as failure:
-        return read_silent(params, failure)
-
-
-def observe_until(
-    watch: Watch, params: dict[str, Any], expect: Expectations | None
-) -> tuple[Status, tuple[Reason, ...], tuple[Reason, ...]]:
-    """Status, trouble and unmet expectations, as soon as there are none or when the time is up."""
-    deadline = time.monotonic() + params["wait"]
-    pause = FIRST_PAUSE
-    while True:
-        status, trouble = observe(watch, params, deadline - time.monotonic() if params["wait"] else 0)
-        unmet = check(status, expect) if expect else ()
-        left = deadline - time.monotonic()
-        if expect is None or not (trouble or unmet) or left <= 0:
-            return status, trouble, unmet
-        time.sleep(min(pause, left))
-        pause = min(pause * 1.5, LONGEST_PAUSE)
-
-
-def silence(watch: Watch, status: Status) -> tuple[Reason, ...]:
-    """Why a standby does not stream; asked from its own machine only, for elsewhere the answer may be another."""
-    may_ask = status.reachable and watch.local and watch.conninfo is not None
-    if not may_ask or not status.is_standby or status.receiving:
-        return ()
-    return explain_silence(status, watch.conninfo or {})
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     expect = None if params["expect"] is None else Expectations.from_params(params["expect"])
-    started = time.monotonic()
-    with Watch(params) as watch:
-        status, trouble, unmet = observe_until(watch, params, expect)
-        waited = time.monotonic() - started
-        found = findings(status)
-        asked = found if expect is None else unmet
-        why = silence(watch, status) if any(each.code in SILENCE for each in asked) else ()
-        size = watch.database_bytes() if params["sizes"] else None
-    return {
-        "changed": False,
-        "failed": bool(expect and (trouble or unmet)),
-        "status": {**status.as_result(), "database_bytes": size},
-        "reasons": [each.as_result() for each in unique(trouble + asked + why)],
-        "findings": [each.as_result() for each in unique(trouble + found + why)],
-        "waited_seconds": round(waited, 3),
-    }
+    return look_until(params, expect, params["wait"], params["sizes"])
 
 
 def main() -> NoReturn:

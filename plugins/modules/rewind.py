@@ -28,7 +28,7 @@ options:
     description:
       - Role that pg_rewind logs in as, to O(login_db). It must be a superuser or be allowed to execute C(pg_ls_dir), C(pg_stat_file)
         and C(pg_read_binary_file).
-      - Empty means O(login_user).
+      - Empty means O(login_user). Check mode rehearses pg_rewind only with it.
     type: str
     default: ""
   rewind_password:
@@ -119,6 +119,11 @@ diverged:
     transactions: 12
     first_commit: 2026-05-21 04:15:07.113245 UTC
     last_commit: 2026-05-21 04:15:08.220162 UTC
+lost:
+  description: The same as a sentence.
+  returned: success
+  type: str
+  sample: 12 transactions after 0/5000110 are only here, committed from 2026-05-21 04:15:07.113245 UTC to 2026-05-21 04:15:08.220162 UTC.
 timeline:
   description: Timeline that the directory was on.
   returned: success
@@ -199,7 +204,7 @@ def rewind_now(module: AnsibleModule, dest: DataDir, plan: RewindPlan, bin_dir: 
 
 def rehearsed(params: dict[str, Any], plan: RewindPlan, bin_dir: str) -> RewindPlan:
     """Check mode's plan: what is clean already can be rehearsed, a recovery would write."""
-    if plan.action != REWOUND or plan.finish or plan.recover:
+    if plan.action != REWOUND or plan.finish or plan.recover or not params["rewind_user"]:
         return plan
     words = Rewinding(params, bin_dir).rehearse()
     return RewindPlan(IMPOSSIBLE, "wal_gone", f"pg_rewind lacks WAL: {words}", fork=plan.fork) if words else plan
@@ -212,6 +217,7 @@ def as_result(dest: DataDir, plan: RewindPlan, diverged: Diverged | None) -> dic
         "reason": plan.reason,
         "explanation": plan.sentence,
         "diverged": diverged.as_result() if diverged else None,
+        "lost": diverged.sentence if diverged else "It has nothing that the source lacks.",
         "timeline": dest.timeline,
         "diff": {
             "before": {"state": plan.reason if plan.changed else "unchanged"},

@@ -50,13 +50,16 @@ def as_postgres() -> list[str]:
 def own_place() -> Iterator[tuple[str, dict[str, int]]]:
     """A fleet's name and its nodes' ports that no other run of the tests on this machine has now."""
     for number in itertools.count():
-        with open(f"/tmp/pgfleettest{number}.lock", "w", encoding="utf-8") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                continue
-            yield f"pgfleettest{number}", {node: 5600 + 10 * number + at for at, node in enumerate(NODES)}
-            return
+        file = open(f"/tmp/pgfleettest{number}.lock", "w", encoding="utf-8")  # noqa: SIM115
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except OSError:
+            file.close()
+    try:
+        yield f"pgfleettest{number}", {node: 5600 + 10 * number + at for at, node in enumerate(NODES)}
+    finally:
+        file.close()
 
 
 class Fleet:

@@ -59,3 +59,26 @@ def test_files_are_described(module: Any, workspace: Path) -> None:
 
 def test_an_unknown_system_has_no_version(module: Any) -> None:
     assert module("node_info", releases={"plan9-4": 15})["version"] == 0
+
+
+def test_the_server_is_asked_in_the_same_call(servers: Any, module: Any) -> None:
+    server = servers.primary()
+    where = {
+        "version": str(servers.bin_dir().parent.name),
+        "data_directory": str(server.data),
+        "unix_socket_directory": str(server.socket),
+        "port": server.port,
+        "owner": server.data.owner(),
+    }
+    running = look(module, **where)["server"]
+    alone = module("replication_status", **server.login, data_directory=str(server.data))
+    assert running["status"]["role"] == "primary" and running["status"]["reachable"]
+    assert running["status"].keys() == alone["status"].keys()
+    server.stop()
+    stopped = look(module, **where)["server"]
+    assert stopped["status"]["role"] == "primary" and not stopped["status"]["running"]
+    assert [reason["code"] for reason in stopped["reasons"]] == ["not_running"]
+    assert (
+        look(module, **{**where, "data_directory": str(server.data) + "-other"})["server"]["status"]["role"] == "absent"
+    )
+    assert look(module, **{**where, "version": "14"})["server"] is None, "nobody can ask without PostgreSQL's programs"

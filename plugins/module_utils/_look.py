@@ -1,0 +1,77 @@
+# Copyright (c) 2026 The pgfleet.cluster developers
+# MIT License (see LICENSE or https://opensource.org/license/mit)
+"""Read the status of one node, with what is wrong and why, until it is as expected."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ._errors import ConnectFailed
+from ._expectations import Expectations, check
+from ._findings import findings
+from ._reasons import Reason, unique
+from ._status import Status
+from ._status_node import read_silent
+from ._status_server import Watch
+from ._upstream import explain_silence
+
+FIRST_PAUSE = 0.2
+LONGEST_PAUSE = 1.0
+#: Reasons for which it is worth asking the upstream server.
+SILENCE = {"no_wal_receiver", "not_streaming", "lagging", "not_replayed"}
+
+
+def look_until(
+    params: Mapping[str, Any], expect: Expectations | None = None, wait: float = 0, sizes: bool = False
+) -> dict[str, Any]:
+    """The result of replication_status; ``failed`` when the expectations are not met after ``wait`` seconds."""
+    started = time.monotonic()
+    with Watch(params) as watch:
+        status, trouble, unmet = _observe_until(watch, expect, wait)
+        waited = time.monotonic() - started
+        found = findings(status)
+        asked = found if expect is None else unmet
+        why = _silence(watch, status) if any(each.code in SILENCE for each in asked) else ()
+        size = watch.database_bytes() if sizes else None
+    return {
+        "changed": False,
+        "failed": bool(expect and (trouble or unmet)),
+        "status": {**status.as_result(), "database_bytes": size},
+        "reasons": [each.as_result() for each in unique(trouble + asked + why)],
+        "findings": [each.as_result() for each in unique(trouble + found + why)],
+        "waited_seconds": round(waited, 3),
+    }
+
+
+def _observe_until(
+    watch: Watch, expect: Expectations | None, wait: float
+) -> tuple[Status, tuple[Reason, ...], tuple[Reason, ...]]:
+    """Status, trouble and unmet expectations, as soon as there are none or when the time is up."""
+    deadline = time.monotonic() + wait
+    pause = FIRST_PAUSE
+    while True:
+        status, trouble = _observe(watch, deadline - time.monotonic() if wait else 0)
+        unmet = check(status, expect) if expect else ()
+        left = deadline - time.monotonic()
+        if expect is None or not (trouble or unmet) or left <= 0:
+            return status, trouble, unmet
+        time.sleep(min(pause, left))
+        pause = min(pause * 1.5, LONGEST_PAUSE)
+
+
+def _observe(watch: Watch, patience: float) -> tuple[Status, tuple[Reason, ...]]:
+    """The status now, and why there is no session when there is none."""
+    try:
+        return watch.read(patience), ()
+    except ConnectFailed as failure:
+        return read_silent(watch.params, failure)
+
+
+def _silence(watch: Watch, status: Status) -> tuple[Reason, ...]:
+    """Why a standby does not stream; asked from its own machine only, for elsewhere the answer may be another."""
+    may_ask = status.reachable and watch.local and watch.conninfo is not None
+    if not may_ask or not status.is_standby or status.receiving:
+        return ()
+    return explain_silence(status, watch.conninfo or {})

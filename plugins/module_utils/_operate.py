@@ -1,0 +1,99 @@
+# Copyright (c) 2026 The pgfleet.cluster developers
+# MIT License (see LICENSE or https://opensource.org/license/mit)
+"""Whether one node that does not lead may be brought back, rebuilt or removed, and with which steps. No I/O."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ._status import STREAMING
+from ._switchover import DONE, WHOLE, Change, OperationRefused, Results, refuse_unknown
+from ._topology import STANDBY, Node, Topology, derive_topology
+
+REJOIN, REBUILD, REMOVE = "rejoin", "rebuild", "remove"
+_PURPOSES = {
+    REJOIN: "that comes back, for example -e node=primary",
+    REBUILD: "that is to be cloned anew, for example -e node=node1",
+    REMOVE: "that is to go, for example -e node=node3",
+}
+
+
+def plan_node(results: Results, name: str, operation: str) -> Change:
+    """An operation on one node; raises OperationRefused or TopologyConflict."""
+    refuse_unknown(results, name, _PURPOSES[operation])
+    topology = derive_topology([Node.from_status(node, result) for node, result in results.items()], ())
+    _refuse_primary(topology, name)
+    _refuse_silent(results, name, operation)
+    if operation == REMOVE:
+        return _removal(topology, name)
+    streams = _streams(results, topology, name)
+    if operation == REJOIN and streams:
+        steps = (f"{name} streams from {topology.primary} already.",)
+        return Change(name, topology.primary, DONE, topology, (), (), steps)
+    return _return(topology, name, operation)
+
+
+def _refuse_primary(topology: Topology, name: str) -> None:
+    if name == topology.primary:
+        raise OperationRefused(
+            f"{name} is the primary.",
+            "Let another node lead first: switchover.yml -e to=.... Nothing was changed.",
+            "node_is_primary",
+        )
+    if topology.primary not in topology.running:
+        raise OperationRefused(
+            f"The primary {topology.primary} does not run.",
+            "Start it (site.yml), or let a standby lead (failover.yml). Nothing was changed.",
+            "primary_not_running",
+        )
+
+
+def _refuse_silent(results: Results, name: str, operation: str) -> None:
+    """Only a removal does without the node itself."""
+    if results[name] is None and operation != REMOVE:
+        raise OperationRefused(
+            f"No answer from {name}.", "Make the machine reachable. Nothing was changed.", "no_answer"
+        )
+
+
+def _streams(results: Results, topology: Topology, name: str) -> bool:
+    standbys = (results[topology.primary] or {})["status"]["standbys"]
+    return any(standby["name"] == name and standby["state"] == STREAMING for standby in standbys)
+
+
+def _return(topology: Topology, name: str, operation: str) -> Change:
+    after = replace(
+        topology,
+        roles={**topology.roles, name: STANDBY},
+        running=tuple(node for node in topology.running if node != name),
+    )
+    way = {
+        REJOIN: "Rewind it where that is needed and possible; otherwise set its directory aside and clone it.",
+        REBUILD: "Set its directory aside and clone it.",
+    }[operation]
+    steps = [
+        *([f"Stop the server of {name}."] if name in topology.running else []),
+        *(["List the transactions that only it has."] if operation == REJOIN else []),
+        f"Make sure of its slot on {topology.primary}.",
+        way,
+        f"Start it as a standby of {topology.primary}.",
+    ]
+    return Change(name, topology.primary, WHOLE, after, (name,), (name,), tuple(steps))
+
+
+def _removal(topology: Topology, name: str) -> Change:
+    roles = {node: role for node, role in topology.roles.items() if node != name}
+    after = replace(
+        topology,
+        roles=roles,
+        existing=tuple(node for node in topology.existing if node != name),
+        running=tuple(node for node in topology.running if node != name),
+    )
+    stop = f"Stop the server of {name} and keep it from being started; its data stays."
+    steps = [
+        *([stop] if name in topology.existing else []),
+        f"Drop its slot on {topology.primary}.",
+        "Take it out of the rules for logins, the password files and the settings of the others.",
+        f"Then take {name} out of the inventory, or the next run of site.yml brings it back.",
+    ]
+    return Change(name, topology.primary, WHOLE, after, (), (name,), tuple(steps))

@@ -39,20 +39,22 @@ class ActionModule(DrillAction):
         name = params["playbook"]
         note_event(directory, "command", f"{name}.yml starts")
         played = self.play(params)
-        keep(directory, name, played)
+        log = keep(directory, name, played)
         kind = "killed" if played.killed_at else "failure" if played.returncode else "success"
         missed = kind == "success" and params["expect"] == "killed"  # it was over before the moment to kill it
         if kind != params["expect"] and not missed:
-            raise PgFleetError(f"{name}.yml: {kind}, where {params['expect']} was expected.", ending(played))
+            raise PgFleetError(
+                f"{name}.yml: {kind}, where {params['expect']} was expected. {complaint(played)}", f"See {log}."
+            )
         if not re.search(params["words"], " ".join(played.output.split())):
-            raise PgFleetError(f"{name}.yml did not say '{params['words']}'.", ending(played))
+            raise PgFleetError(f"{name}.yml did not say '{params['words']}'. {complaint(played)}", f"See {log}.")
         return {
             "changed": True,
             "rc": played.returncode,
             "seconds": round(played.ended - played.began, 3),
             "tasks": len(played.tasks),
             "killed_at": played.killed_at,
-            "output": ending(played),
+            "output": played.output[-LAST_CHARACTERS:],
         }
 
     def play(self, params: dict[str, Any]) -> running.Played:
@@ -77,14 +79,18 @@ def environment() -> dict[str, str]:
     }
 
 
-def keep(directory: Path, playbook: str, played: running.Played) -> None:
+def keep(directory: Path, playbook: str, played: running.Played) -> Path:
     """Its output for people, its times for the report."""
     number = len(list(directory.glob("*.log")))
-    (directory / f"{number:02}-{playbook}.log").write_text(played.output, encoding="utf-8")
+    log = directory / f"{number:02}-{playbook}.log"
+    log.write_text(played.output, encoding="utf-8")
     note_step(directory, Step(f"{playbook}.yml", played.began, played.ended, tuple(played.tasks)))
     how = f"is killed at '{played.killed_at}'" if played.killed_at else "has ended"
     note_event(directory, "command", f"{playbook}.yml {how}", played.ended)
+    return log
 
 
-def ending(played: running.Played) -> str:
-    return f"Its output ends with:\n{played.output[-LAST_CHARACTERS:]}"
+def complaint(played: running.Played) -> str:
+    """What the run itself said was wrong, in one line."""
+    said = re.findall(r"^\[ERROR\]: (.*)$", played.output, re.MULTILINE) or [played.output[-500:]]
+    return " ".join(" ".join(said).split())[:LAST_CHARACTERS]

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from .tools import BUILD, ROOT, as_root, play, run, seconds_by_task, timed
 
@@ -61,8 +62,11 @@ class Fleet:
         self.play("playbooks/destroy.yml", "-e", "confirm=yes")
 
 
+AnyFleet = TypeVar("AnyFleet", bound=Fleet)
+
+
 @contextmanager
-def gone_afterwards(fleet: Fleet) -> Iterator[Fleet]:
+def gone_afterwards(fleet: AnyFleet) -> Iterator[AnyFleet]:
     """Nothing of the fleet is there before, and nothing afterwards, whatever happens."""
     fleet.destroy()
     try:

@@ -13,7 +13,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._failover import plan_failover
 from ansible_collections.pgfleet.cluster.plugins.module_utils._files import differing
-from ansible_collections.pgfleet.cluster.plugins.module_utils._operate import plan_node
+from ansible_collections.pgfleet.cluster.plugins.module_utils._operate import plan_node, plan_rolling
 from ansible_collections.pgfleet.cluster.plugins.module_utils._preflight import preflight_problems
 from ansible_collections.pgfleet.cluster.plugins.module_utils._report import cluster_document, cluster_table
 from ansible_collections.pgfleet.cluster.plugins.module_utils._restart import restart_order
@@ -99,6 +99,13 @@ def node_plan(names: Iterable[str], hostvars: Mapping[str, Any], node: str, oper
     return plan_node(status_results(names, hostvars), node, operation).as_result()
 
 
+@speaking
+def restart_plan(
+    names: Iterable[str], hostvars: Mapping[str, Any], switchover: bool = False, to: str = ""
+) -> dict[str, Any]:
+    return plan_rolling(status_results(names, hostvars), switchover, to).as_result()
+
+
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
@@ -111,4 +118,5 @@ class FilterModule:
             "switchover_plan": switchover_plan,
             "failover_plan": failover_plan,
             "node_plan": node_plan,
+            "restart_plan": restart_plan,
         }

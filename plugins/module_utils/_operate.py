@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
+from ._failover import rank
+from ._restart import primary_first
 from ._status import STREAMING
 from ._switchover import DONE, WHOLE, Change, OperationRefused, Results, refuse_unknown
 from ._topology import STANDBY, Node, Topology, derive_topology
@@ -41,11 +44,15 @@ def _refuse_primary(topology: Topology, name: str) -> None:
             "node_is_primary",
         )
     if topology.primary not in topology.running:
-        raise OperationRefused(
-            f"The primary {topology.primary} does not run.",
-            "Start it (site.yml), or let a standby lead (failover.yml). Nothing was changed.",
-            "primary_not_running",
-        )
+        raise _not_running(topology.primary)
+
+
+def _not_running(primary: str) -> OperationRefused:
+    return OperationRefused(
+        f"The primary {primary} does not run.",
+        "Start it (site.yml), or let a standby lead (failover.yml). Nothing was changed.",
+        "primary_not_running",
+    )
 
 
 def _refuse_silent(results: Results, name: str, operation: str) -> None:
@@ -79,6 +86,46 @@ def _return(topology: Topology, name: str, operation: str) -> Change:
         f"Start it as a standby of {topology.primary}.",
     ]
     return Change(name, topology.primary, WHOLE, after, (name,), (name,), tuple(steps))
+
+
+@dataclass(frozen=True)
+class Rolling:
+    """Servers to restart, first to last; ``target`` is to lead where the primary restarts by a switchover."""
+
+    order: tuple[str, ...]
+    target: str
+    steps: tuple[str, ...]
+
+    def as_result(self) -> dict[str, Any]:
+        return {"order": list(self.order), "target": self.target, "steps": list(self.steps)}
+
+
+def plan_rolling(results: Results, switchover: bool, to: str) -> Rolling:
+    """Every running server, standbys first; raises OperationRefused or TopologyConflict."""
+    nodes = [Node.from_status(name, result) for name, result in results.items()]
+    topology = derive_topology(nodes, ())
+    primary = topology.primary
+    if primary not in topology.running:
+        raise _not_running(primary)
+    standbys = [name for name in topology.running if topology.roles[name] == STANDBY]
+    pending = (results[primary] or {})["status"]["settings"]["pending_values"] or {}
+    if not switchover:
+        order = [primary, *standbys] if primary_first(pending) else [*standbys, primary]
+        return Rolling(tuple(order), "", tuple(f"Restart {name}." for name in order))
+    if primary_first(pending):
+        raise OperationRefused(
+            f"A setting of {primary} sinks that no standby may be below, so {primary} must restart before them.",
+            "Run site.yml, or this playbook without a switchover. Nothing was changed.",
+            "primary_first",
+        )
+    best = [each.name for each in rank(results, [node for node in nodes if node.name in standbys])]
+    if not to and not best:
+        raise OperationRefused(
+            "No standby runs that could lead.", "Start one (site.yml). Nothing was changed.", "no_candidate"
+        )
+    target = to or best[0]
+    steps = [*(f"Restart {name}." for name in standbys), f"Let {target} lead; {primary} restarts as its standby."]
+    return Rolling(tuple(standbys), target, tuple(steps))
 
 
 def _removal(topology: Topology, name: str) -> Change:

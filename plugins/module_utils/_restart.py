@@ -30,8 +30,12 @@ def restart_order(pending: Mapping[str, Mapping[str, Mapping[str, Any]]], primar
     standbys = [name for name in waiting if name != primary]
     if primary not in waiting:
         return standbys
-    sinks = any(_sinks(name, value) for name, value in pending[primary].items())
-    return [primary, *standbys] if sinks else [*standbys, primary]
+    return [primary, *standbys] if primary_first(pending[primary]) else [*standbys, primary]
+
+
+def primary_first(pending: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether a value of the primary sinks that no standby may be below."""
+    return any(_sinks(name, value) for name, value in pending.items())
 
 
 def _sinks(name: str, value: Mapping[str, Any]) -> bool:

@@ -64,6 +64,11 @@ leftover:
   returned: success
   type: bool
   sample: false
+segments:
+  description: How many segments of 16 MB the disk of the WAL holds; null in check mode.
+  returned: success
+  type: int
+  sample: 7
 steps:
   description: What was done, or would be done in check mode.
   returned: success
@@ -82,6 +87,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import find_bin_dir, inspect
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._wal_disk import NORMAL, ROOMY, SMALL, WalDisk, plan_disk
+
+SEGMENT_BYTES = 16 * 1024 * 1024
 
 
 class Disk:
@@ -120,6 +127,10 @@ class Disk:
 
     def enlarge(self) -> None:
         run("mount", "-o", f"remount,size={self.roomy_mb}m", self.wal)
+
+    def segments(self) -> int:
+        facts = os.statvfs(self.wal)
+        return facts.f_blocks * facts.f_frsize // SEGMENT_BYTES
 
     def copy_back(self) -> None:
         shutil.rmtree(self.incoming, ignore_errors=True)
@@ -177,7 +188,10 @@ def main() -> NoReturn:
     after = found.state if module.params["state"] == ROOMY else module.params["state"]
     diff = {"before": {"state": found.state}, "after": {"state": after}}
     leftover = found.mounted or found.aside or found.incoming
-    module.exit_json(changed=bool(steps), before=found.state, after=after, leftover=leftover, steps=steps, diff=diff)
+    module.exit_json(
+        changed=bool(steps), before=found.state, after=after, leftover=leftover, steps=steps, diff=diff,
+        segments=None if module.check_mode else disk.segments(),
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup runtime cluster status verify destroy drill test bench bench-drills format clean \
+.PHONY: help setup runtime cluster status verify destroy drill test sweep bench bench-drills format clean \
 	test-unit test-integration test-molecule lint sanity docs types galaxy
 
 CHECK = @.venv/bin/python tools/check.py
@@ -48,6 +48,9 @@ test-integration: setup ## Modules and roles against real servers
 
 test-molecule: setup ## The whole local cluster: check, converge, again, verify, destroy
 	$(CHECK) molecule
+
+sweep: setup ## Kill site.yml and switchover.yml at every one of their tasks; takes an hour or two
+	@PGFLEET_SWEEP=1 .venv/bin/pytest -s tests/integration/operations/test_interrupted.py $(PYTEST_ARGS)
 
 lint: setup ## ansible-lint, ruff, yamllint, changelog
 	$(CHECK) lint style changelog

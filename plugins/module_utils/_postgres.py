@@ -163,7 +163,7 @@ def _connect_kwargs(params: dict[str, Any], database: str | None) -> dict[str, A
         "sslrootcert": params["ca_cert"],
         "passfile": params.get("passfile"),
         "connect_timeout": params["connect_timeout"],
-        "application_name": "pgfleet",
+        "application_name": params.get("session_name", "pgfleet"),
     }
     return {name: value for name, value in wanted.items() if value}
 

@@ -93,3 +93,13 @@ def not_replayed(found: Candidate, conditions: Conditions, waited: float) -> Pro
         "Start the old primary again so that it can catch up, or promote another standby. Nothing was promoted.",
         "not_replayed",
     )
+
+
+def handover_ended(found: Candidate, begun: bool) -> PromotionRefused:
+    """The refusal when the old primary does not tell where its WAL ends."""
+    what = "ended without a word" if begun else "never came"
+    return PromotionRefused(
+        f"The session in which the old primary was to tell {found.address} where its WAL ends {what}.",
+        "Look at what the old primary said, then run again. Nothing was promoted.",
+        "handover_ended",
+    )

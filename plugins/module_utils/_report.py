@@ -8,7 +8,7 @@ from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from ._errors import PgFleetError
-from ._topology import PRIMARY, STANDBY, Node, derive_topology
+from ._topology import FORMER, PRIMARY, STANDBY, Node, derive_topology
 
 Results = Mapping[str, "Mapping[str, Any] | None"]
 
@@ -37,11 +37,25 @@ def cluster_document(
     leaders = [status for status in statuses.values() if status and status["role"] == PRIMARY and status["running"]]
     seen = {standby["name"]: standby for leader in leaders for standby in leader["standbys"]}
     lost = {slot["name"] for leader in leaders for slot in leader["slots"] if slot["lost"]}
+    former, conflicts = _topology(results, first_primaries)
     nodes = [
-        {**_node(name, result, statuses[name], seen.get(name), lost), "address": addresses.get(name)}
+        {
+            **_node(name, result, statuses[name], seen.get(name), lost),
+            "address": addresses.get(name),
+            **({"role": FORMER} if name in former else {}),
+        }
         for name, result in results.items()
     ]
-    return {"nodes": nodes, "problems": _problems(results, nodes, first_primaries), "pagila": dict(pagila) or None}
+    return {"nodes": nodes, "problems": [*conflicts, *_problems(nodes)], "pagila": dict(pagila) or None}
+
+
+def _topology(results: Results, first_primaries: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Former primaries, and in a sentence why nobody could go on with this cluster."""
+    try:
+        found = derive_topology([Node.from_status(name, result) for name, result in results.items()], first_primaries)
+    except PgFleetError as error:
+        return [], [str(error)]
+    return [name for name, role in found.roles.items() if role == FORMER], []
 
 
 def _node(
@@ -77,14 +91,14 @@ def _state(result: Mapping[str, Any] | None, status: Mapping[str, Any] | None, s
     return str(seen["state"]) if seen else "not streaming"
 
 
-def _problems(results: Results, nodes: Sequence[Mapping[str, Any]], first_primaries: Sequence[str]) -> list[str]:
+def _problems(nodes: Sequence[Mapping[str, Any]]) -> list[str]:
     problems = []
-    try:
-        derive_topology([Node.from_status(name, result) for name, result in results.items()], first_primaries)
-    except PgFleetError as error:
-        problems.append(str(error))
     for node in nodes:
-        if node["state"] in ("no answer", "absent", "stopped"):
+        if node["role"] == FORMER:
+            problems.append(
+                f"{node['name']} is a former primary, {node['state']}: rejoin.yml -e node={node['name']} brings it back."
+            )
+        elif node["state"] in ("no answer", "absent", "stopped"):
             problems.append(f"{node['name']}: {node['state']}.")
         elif node["role"] == STANDBY and node["state"] != "streaming":
             problems.append(f"{node['name']} is not streaming from the primary (state: {node['state']}).")

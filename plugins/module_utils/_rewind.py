@@ -20,7 +20,7 @@ REWINDING, READY = "rewinding", "ready"
 _STANDBY_STOPPED = "shut down in recovery"
 _REMEDY = "A fresh clone with this directory set aside (pgfleet.cluster.basebackup with force: true) is the other way."
 _FOREVER = 1 << 64
-_COMMIT = re.compile(r"desc: (?:COMMIT|COMMIT_PREPARED) .*?(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[^;]*)")
+_COMMIT = re.compile(r"desc: (?:COMMIT|COMMIT_PREPARED) .*?(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[^;\n]*)")
 _END = re.compile(r"(?:error in WAL record at|could not find a valid record after) ([0-9A-F]+/[0-9A-F]+)")
 
 

@@ -35,6 +35,13 @@ options:
     description: Seconds that the shutdown may take.
     type: int
     default: 60
+  handover:
+    description:
+      - Tell the successor, over a replication session, as soon as the server has stopped, and wait until it has been promoted. There
+        M(pgfleet.cluster.promote) with O(pgfleet.cluster.promote#module:handover=true) must be at work at the same time.
+      - So writes are not possible for as long as the two servers need, whatever it takes to start a module.
+    type: bool
+    default: false
   bin_dir:
     description: Directory of the server's programs. Default is that of the data directory's version.
     type: path
@@ -109,9 +116,16 @@ stop_seconds:
   returned: success
   type: float
   sample: 0.107
+handover_seconds:
+  description: Seconds from then until the successor had been promoted. Null without O(handover), or when it was not promoted.
+  returned: success
+  type: float
+  sample: 0.146
 """
 
+import os
 import time
+from contextlib import nullcontext, suppress
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
@@ -126,25 +140,26 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._clone_source impo
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import DataDir, find_bin_dir, inspect
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_owner import as_owner
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_place import DirectoryRefused
-from ansible_collections.pgfleet.cluster.plugins.module_utils._demote import (
-    DemotePlan,
-    plan_demote,
-    plan_restore,
-)
-from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_swap import lock
+from ansible_collections.pgfleet.cluster.plugins.module_utils._demote import DemotePlan, plan_demote, plan_restore
+from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError, QueryFailed
+from ansible_collections.pgfleet.cluster.plugins.module_utils._handover import BEGUN, name_of
 from ansible_collections.pgfleet.cluster.plugins.module_utils._local_session import local_session
-from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import require_psycopg2
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import Server, require_psycopg2
 from ansible_collections.pgfleet.cluster.plugins.module_utils._service import act
 from ansible_collections.pgfleet.cluster.plugins.module_utils._standby_files import make_standby, unmake_standby
 
+POLL_SECONDS = 0.02
+HANDOVER_SECONDS = 30.0
+NO_TIMES = dict.fromkeys(("checkpoint_seconds", "stop_seconds", "handover_seconds"))
 
-def rehearse(params: dict[str, Any]) -> None:
+
+def rehearse(params: dict[str, Any], successor: Server) -> None:
     """Log in at the successor as the standby will; a refusal must come before the shutdown."""
     if params["passfile"]:
         check_passfile(params["passfile"])
-    with replication_session(params) as successor:
-        if params["slot"]:
-            check_slot(successor, params["slot"])
+    if params["slot"]:
+        check_slot(successor, params["slot"])
 
 
 def make_checkpoint(data: DataDir) -> float:
@@ -170,27 +185,43 @@ def stop(params: dict[str, Any], data: DataDir, bin_dir: str) -> tuple[DataDir, 
     return left, seconds
 
 
+def hand_over(params: dict[str, Any], data: DataDir, successor: Server) -> float | None:
+    """Say where the WAL ends and wait until the successor leads; it may also refuse, which it says itself."""
+    began = time.monotonic()
+    with replication_session({**params, "session_name": name_of(data.checkpoint_lsn or "")}), suppress(QueryFailed):
+        while time.monotonic() < began + HANDOVER_SECONDS:
+            if int(successor.row("IDENTIFY_SYSTEM")["timeline"]) > (data.timeline or 0):
+                return round(time.monotonic() - began, 3)
+            time.sleep(POLL_SECONDS)
+    return None
+
+
 def demote(module: AnsibleModule, data: DataDir, bin_dir: str) -> dict[str, Any]:
+    """The session with the successor stays open: its end means that nothing more is to be expected from here."""
     params = module.params
     plan = plan_demote(data)
-    times: dict[str, Any] = {"checkpoint_seconds": None, "stop_seconds": None}
-    if plan.changed:
-        rehearse(params)
-    if plan.changed and not module.check_mode:
-        if plan.stop and params["checkpoint"]:
-            times["checkpoint_seconds"] = make_checkpoint(data)
-        if plan.stop:
-            data, times["stop_seconds"] = stop(params, data, bin_dir)
-            plan_demote(data)
-        make_standby(data.path, wanted_recovery(params))
+    times: dict[str, Any] = dict(NO_TIMES)
+    if data.server_pid is not None and not plan.changed:
+        return {**as_result(plan, data), **times}
+    with replication_session({**params, "session_name": BEGUN}) as successor:
+        rehearse(params, successor)
+        if plan.changed and not module.check_mode:
+            if plan.stop and params["checkpoint"]:
+                times["checkpoint_seconds"] = make_checkpoint(data)
+            if plan.stop:
+                data, times["stop_seconds"] = stop(params, data, bin_dir)
+                plan_demote(data)
+            make_standby(data.path, wanted_recovery(params))
+        if params["handover"] and not module.check_mode:
+            times["handover_seconds"] = hand_over(params, data, successor)
     return {**as_result(plan, data), **times}
 
 
-def restore(module: AnsibleModule, data: DataDir) -> dict[str, Any]:
+def restore(module: AnsibleModule, data: DataDir, _bin_dir: str) -> dict[str, Any]:
     plan = plan_restore(data)
     if plan.changed and not module.check_mode:
         unmake_standby(data.path)
-    return {**as_result(plan, data), "checkpoint_seconds": None, "stop_seconds": None}
+    return {**as_result(plan, data), **NO_TIMES}
 
 
 def as_result(plan: DemotePlan, data: DataDir) -> dict[str, Any]:
@@ -207,10 +238,12 @@ def as_result(plan: DemotePlan, data: DataDir) -> dict[str, Any]:
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
+    """One run at a time: a role that is given back must not be handed over at the same moment."""
     params = module.params
     bin_dir = params["bin_dir"] or find_bin_dir()
-    data = inspect(params["data_directory"], bin_dir)
-    return demote(module, data, bin_dir) if params["state"] == "demoted" else restore(module, data)
+    work = demote if params["state"] == "demoted" else restore
+    with nullcontext() if module.check_mode else lock(os.path.realpath(params["data_directory"])):
+        return work(module, inspect(params["data_directory"], bin_dir), bin_dir)
 
 
 def main() -> NoReturn:
@@ -220,6 +253,7 @@ def main() -> NoReturn:
             state={"type": "str", "default": "demoted", "choices": ["demoted", "restored"]},
             checkpoint={"type": "bool", "default": True},
             timeout={"type": "int", "default": 60},
+            handover={"type": "bool", "default": False},
             bin_dir={"type": "path"},
         ),
         supports_check_mode=True,

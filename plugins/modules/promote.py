@@ -17,6 +17,17 @@ options:
   after_lsn:
     description: Start of a WAL record that must have been replayed, usually RV(pgfleet.cluster.demote#module:lsn).
     type: str
+  handover:
+    description:
+      - Take O(after_lsn) from the old primary itself, over the replication session that M(pgfleet.cluster.demote) with
+        O(pgfleet.cluster.demote#module:handover=true) opens here. Waits for that session for O(begin) seconds, then as long as it is there.
+      - When it ends without the position, nothing is promoted.
+    type: bool
+    default: false
+  begin:
+    description: Seconds that the old primary may take until it is at work.
+    type: float
+    default: 30
   timeline:
     description: Timeline that the standby must be on.
     type: int
@@ -97,17 +108,20 @@ promote_seconds:
 """
 
 import time
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import connection_spec
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError, QueryFailed
+from ansible_collections.pgfleet.cluster.plugins.module_utils._handover import Handover, read_handover
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import Server, connect, require_psycopg2
 from ansible_collections.pgfleet.cluster.plugins.module_utils._promote import (
     Candidate,
     Conditions,
     PromotionRefused,
+    handover_ended,
     may_promote,
     not_replayed,
 )
@@ -121,28 +135,47 @@ SELECT recovering,
        CASE WHEN NOT recovering THEN pg_walfile_name(pg_current_wal_lsn()) END AS wal_file,
        CASE WHEN recovering THEN pg_last_wal_replay_lsn()::text END AS replay,
        CASE WHEN recovering THEN pg_last_wal_receive_lsn()::text END AS receive,
-       CASE WHEN recovering THEN pg_is_wal_replay_paused() ELSE false END AS paused
+       CASE WHEN recovering THEN pg_is_wal_replay_paused() ELSE false END AS paused,
+       ARRAY(SELECT application_name FROM pg_stat_activity WHERE backend_type = 'walsender') AS sessions
   FROM (SELECT pg_is_in_recovery() AS recovering) AS node, pg_control_checkpoint(), pg_control_recovery(),
        (SELECT max(received_tli) AS received FROM pg_stat_wal_receiver) AS receiver
 """
 
 
-def read(server: Server) -> Candidate:
+def read(server: Server) -> tuple[Candidate, Handover]:
     row = server.row(FACTS)
-    wal_file = row.pop("wal_file")
+    wal_file, sessions = row.pop("wal_file"), row.pop("sessions")
     timeline = timeline_of_wal_file(wal_file) if wal_file else int(row["timeline"])
-    return Candidate(server.address, **{**row, "timeline": timeline})
+    return Candidate(server.address, **{**row, "timeline": timeline}), read_handover(sessions)
 
 
-def wait_until_ready(server: Server, conditions: Conditions, wait: float) -> tuple[Candidate, float]:
+def await_handover(server: Server, conditions: Conditions, begin: float) -> Conditions:
+    """The conditions, with the position that the old primary tells."""
+    deadline = time.monotonic() + begin
+    begun = False
+    while True:
+        found, handover = read(server)
+        begun = begun or handover.alive
+        if handover.lsn or not found.recovering:
+            return replace(conditions, after_lsn=handover.lsn)
+        if not handover.alive and (begun or time.monotonic() >= deadline):
+            raise handover_ended(found, begun)
+        time.sleep(POLL_SECONDS)
+
+
+def wait_until_ready(server: Server, conditions: Conditions, params: dict[str, Any]) -> tuple[Candidate, float]:
     """The server once it may be promoted, and the seconds that took."""
+    if params["handover"]:
+        conditions = await_handover(server, conditions, params["begin"])
     began = time.monotonic()
     while True:
-        found = read(server)
+        found, handover = read(server)
         waited = time.monotonic() - began
+        if found.recovering and params["handover"] and not handover.alive:
+            raise handover_ended(found, True)
         if not found.recovering or may_promote(found, conditions):
             return found, waited
-        if waited >= wait:
+        if waited >= params["wait"]:
             raise not_replayed(found, conditions, waited)
         time.sleep(POLL_SECONDS)
 
@@ -166,9 +199,11 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     conditions = Conditions.from_params(params)
     with connect(params) as server:
-        found, waited = wait_until_ready(server, conditions, 0 if module.check_mode else params["wait"])
+        if module.check_mode:
+            params = {**params, "handover": False, "wait": 0}
+        found, waited = wait_until_ready(server, conditions, params)
         seconds = promote(server, params["timeout"]) if found.recovering and not module.check_mode else None
-        now = read(server).timeline if seconds is not None else None
+        now = read(server)[0].timeline if seconds is not None else None
     before = "standby" if found.recovering else "primary"
     return {
         "changed": found.recovering,
@@ -187,6 +222,8 @@ def main() -> NoReturn:
     module = AnsibleModule(
         argument_spec=connection_spec(
             after_lsn={"type": "str"},
+            handover={"type": "bool", "default": False},
+            begin={"type": "float", "default": 30},
             timeline={"type": "int"},
             system_identifier={"type": "str"},
             wait={"type": "float", "default": 10},

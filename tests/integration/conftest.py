@@ -65,6 +65,7 @@ class PgServer:
     port: int
     socket: Path
     settings: dict[str, Any] = field(default_factory=dict)
+    run = staticmethod(run)
 
     @property
     def log(self) -> Path:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 
 def footprint(fleet: Any) -> set[Path]:
@@ -25,6 +28,15 @@ def test_status_of_nothing(empty_fleet: Any) -> None:
     document = empty_fleet.status()
     assert {node["state"] for node in document["nodes"]} == {"absent"}
     assert not (empty_fleet.folder / "secrets").exists()
+
+
+@pytest.mark.parametrize("format_of_results", ["yaml", "json"])
+def test_the_table_has_lines_in_each_of_ansibles_formats(
+    empty_fleet: Any, monkeypatch: pytest.MonkeyPatch, format_of_results: str
+) -> None:
+    monkeypatch.setenv("ANSIBLE_CALLBACK_RESULT_FORMAT", format_of_results)
+    output = empty_fleet.play("playbooks/status.yml").output
+    assert re.search(r'^ +"?node +role +address +state .*timeline"?,?$', output, re.MULTILINE), output
 
 
 def test_a_busy_port_is_refused_before_anything_changes(empty_fleet: Any) -> None:

@@ -1,0 +1,77 @@
+"""Playbooks that are killed when one of their tasks begins, and run again: a fixed sample, or every task with make sweep."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.pgfleet.cluster.tests.integration.operations.load import NODES, leads, succeed, writing
+
+EVERY_TASK = bool(os.environ.get("PGFLEET_SWEEP"))
+
+
+def leftovers(fleet: Any) -> list[Path]:
+    """What unfinished work would leave beside the data directories."""
+    found = Path("/var/lib/postgresql").glob(f"*/{fleet.name}_*")
+    return [path for path in found if not path.name.removeprefix(f"{fleet.name}_").isalnum()]
+
+
+@pytest.mark.skipif(not EVERY_TASK, reason="make sweep; the sample is among the tests of site.yml")
+def test_site_killed_at_every_task(empty_fleet: Any) -> None:
+    for task in range(1, empty_fleet.tasks_of_first_run + 1):
+        empty_fleet.destroy()
+        killed = empty_fleet.kill_at(task)
+        print(f"{task}: {killed}", flush=True)
+        empty_fleet.site()
+        assert empty_fleet.site().changed == 0, killed
+        document = empty_fleet.status()
+        assert document["problems"] == [], killed
+        assert document["pagila"], killed
+        assert leftovers(empty_fleet) == [], killed
+    empty_fleet.destroy()
+
+
+@pytest.fixture(scope="module")
+def tasks_of_a_switchover(fleet: Any) -> int:
+    run = succeed(fleet, "switchover", to="node1")
+    succeed(fleet, "switchover", to="primary")
+    return int(run.output.count("\nTASK ["))
+
+
+#: From the shutdown of the old primary to the end, and once while the slots are made.
+SAMPLE = (0.5, 0.58, 0.64, 0.75, 0.9)
+
+
+def test_a_switchover_killed_on_its_way_is_finished_by_the_next_run(fleet: Any, tasks_of_a_switchover: int) -> None:
+    count = tasks_of_a_switchover
+    tasks = range(1, count + 1) if EVERY_TASK else [round(count * part) for part in SAMPLE]
+    for turn, task in enumerate(tasks):
+        target = NODES[(turn + 1) % len(NODES)]
+        with writing(fleet) as ledger:
+            killed = fleet.kill_at(task, playbook="playbooks/switchover.yml", to=target)
+            print(f"{task}: {killed}", flush=True)
+            run = fleet.play("playbooks/switchover.yml", to=target)
+            assert run.returncode == 0, f"killed at {killed}: {run.output}"
+            assert ledger.lost(target) == set(), killed
+        leads(fleet, target)
+        assert leftovers(fleet) == [], killed
+
+
+def test_a_switchover_that_was_interrupted_can_be_taken_back(fleet: Any, tasks_of_a_switchover: int) -> None:
+    """Whatever the first run has come to, the node that is named leads in the end."""
+    succeed(fleet, "switchover", to="primary")
+    for task in (round(tasks_of_a_switchover * part) for part in SAMPLE[1:3]):
+        with writing(fleet) as ledger:
+            fleet.kill_at(task, playbook="playbooks/switchover.yml", to="node2")
+            run = fleet.play("playbooks/switchover.yml", to="primary")
+            for _again in range(3):  # the killed run's demotion may still hold its lock
+                if run.returncode == 0:
+                    break
+                assert "Another run is at work" in " ".join(run.output.split()), run.output
+                run = fleet.play("playbooks/switchover.yml", to="primary")
+            assert run.returncode == 0, run.output
+            assert ledger.lost("primary") == set()
+        leads(fleet, "primary")

@@ -1,0 +1,231 @@
+"""Switchover, failover, rejoin, rebuild, restart and removal, with a writer that remembers what was acknowledged."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.pgfleet.cluster.tests.integration.operations.load import (
+    NODES,
+    kill,
+    leads,
+    refuse,
+    roles,
+    started,
+    succeed,
+    writing,
+)
+
+
+@pytest.fixture(scope="module")
+def cluster(fleet: Any) -> Any:
+    return fleet
+
+
+def test_check_mode_of_a_switchover_prints_the_plan(cluster: Any) -> None:
+    run = succeed(cluster, "switchover", "--check", to="node2")
+    assert "Stop it" not in run.output
+    assert "Turn node1, node3 to node2 by a reload" in " ".join(run.output.split())
+    assert run.changed > 0
+    leads(cluster, "primary")
+
+
+@pytest.mark.parametrize(
+    ("to", "words"), [("node9", "There is no node 'node9'"), ("", "No node was named")], ids=["unknown", "not named"]
+)
+def test_a_switchover_to_nobody_is_refused(cluster: Any, to: str, words: str) -> None:
+    refuse(cluster, "switchover", words, to=to)
+
+
+def test_a_switchover_loses_nothing_and_restarts_nobody_else(cluster: Any) -> None:
+    before = {node: started(cluster, node) for node in ("node1", "node3")}
+    with writing(cluster) as ledger:
+        succeed(cluster, "switchover", to="node2")
+        assert ledger.lost("node2") == set()
+        assert ledger.rows[-1][0] > 50
+        print(f"write gap {ledger.longest_gap:.3f} s")
+    assert {node: started(cluster, node) for node in before} == before
+    leads(cluster, "node2")
+    assert succeed(cluster, "switchover", to="node2").changed == 0
+    succeed(cluster, "verify")
+
+
+def test_a_promotion_that_fails_is_taken_back(cluster: Any) -> None:
+    """The target streams, so the plan takes it, but it replays too late for the proof."""
+    cluster.psql("node1", "ALTER SYSTEM SET recovery_min_apply_delay = '1h'")
+    cluster.psql("node1", "SELECT pg_reload_conf()")
+    try:
+        cluster.psql("node2", "CREATE TABLE late AS SELECT 1 AS n")
+        run = cluster.play("playbooks/switchover.yml", to="node1")
+        assert run.returncode != 0
+        assert "Nothing was promoted; node2 is the primary as before" in " ".join(run.output.split())
+    finally:
+        cluster.psql("node1", "ALTER SYSTEM RESET recovery_min_apply_delay")
+        cluster.psql("node1", "SELECT pg_reload_conf()")
+    leads(cluster, "node2")
+
+
+def test_a_failover_is_refused_while_the_primary_is_well(cluster: Any) -> None:
+    refuse(cluster, "failover", "node2 is a primary and takes writes")
+
+
+def test_failover_and_rejoin(cluster: Any) -> None:
+    kill(cluster, "node2")
+    succeed(cluster, "failover", "--check")
+    run = succeed(cluster, "failover")
+    words = " ".join(run.output.split())
+    assert "has all WAL up to" in words
+    assert "Keep the stopped server of node2 from being started" in words
+    found = roles(cluster)
+    assert found["node2"] == "former"
+    assert list(found.values()).count("primary") == 1
+    assert cluster.site().changed == 0, "a former primary is left alone until it is brought back"
+    succeed(cluster, "verify")
+    new = next(name for name, role in found.items() if role == "primary")
+    succeed(cluster, "failover")
+    refuse(cluster, "switchover", "rejoin.yml -e node=node2", to="node2")
+    succeed(cluster, "rejoin", "--check", node="node2")
+    succeed(cluster, "rejoin", node="node2")
+    leads(cluster, new)
+    assert succeed(cluster, "rejoin", node="node2").changed == 0
+    assert cluster.psql(new, "SELECT count(*) FROM pg_roles WHERE rolname = 'pgfleet_rewind'") == "0"
+    succeed(cluster, "switchover", to="primary")
+
+
+def test_a_frozen_primary_is_stopped_by_force(cluster: Any) -> None:
+    kill(cluster, "primary", signal.SIGSTOP)
+    succeed(cluster, "failover")
+    assert roles(cluster)["primary"] == "former"
+    succeed(cluster, "rejoin", node="primary")
+    succeed(cluster, "switchover", to="primary")
+    leads(cluster, "primary")
+
+
+def test_transactions_of_a_split_brain_are_listed_and_given_up(cluster: Any) -> None:
+    cluster.psql("primary", "CREATE TABLE split (n int)")
+    cluster.psql("node1", "SELECT pg_promote()")
+    for number in range(3):
+        cluster.psql("primary", f"INSERT INTO split VALUES ({number})")
+    for playbook, variables in (
+        ("switchover", {"to": "node2"}), ("failover", {}), ("rejoin", {"node": "primary"}), ("restart", {}),
+        ("rebuild_standby", {"node": "node2"}), ("remove_standby", {"node": "node2"}), ("verify", {}),
+    ):  # fmt: skip
+        refuse(cluster, playbook, "2 nodes are primaries of one cluster", **variables)
+    cluster.stop("primary")
+    cluster.site()
+    run = succeed(cluster, "rejoin", node="primary")
+    assert "3 transactions after" in " ".join(run.output.split())
+    assert cluster.psql("primary", "SELECT count(*) FROM split") == "0"
+    leads(cluster, "node1")
+    succeed(cluster, "switchover", to="primary")
+
+
+def test_a_rewind_that_is_impossible_becomes_a_clone(cluster: Any) -> None:
+    data = Path(cluster.psql("primary", "SHOW data_directory"))
+    kill(cluster, "primary")
+    succeed(cluster, "failover")
+    note = f'{{"phase": "rewinding", "inode": {data.stat().st_ino}}}'
+    file = Path(f"{data}.rewind.pgfleet")
+    file.write_text(note)
+    run = succeed(cluster, "rejoin", node="primary")
+    assert "did not come to its end" in " ".join(run.output.split())
+    set_aside = list(data.parent.glob(f"{data.name}.replaced-*"))
+    assert len(set_aside) == 1
+    assert not file.exists()
+    shutil.rmtree(set_aside[0])
+    succeed(cluster, "switchover", to="primary")
+    leads(cluster, "primary")
+
+
+def test_a_lost_slot_is_answered_by_a_rebuilt_standby(cluster: Any) -> None:
+    data = Path(cluster.psql("node3", "SHOW data_directory"))
+    cluster.stop("node3")
+    cluster.psql("primary", "ALTER SYSTEM SET max_slot_wal_keep_size = '16MB'")
+    cluster.psql("primary", "SELECT pg_reload_conf()")
+    for _segment in range(5):
+        cluster.psql("primary", "SELECT pg_switch_wal() FROM (SELECT txid_current()) AS t")
+        cluster.psql("primary", "CHECKPOINT")
+    cluster.psql("primary", "ALTER SYSTEM RESET max_slot_wal_keep_size")
+    cluster.psql("primary", "SELECT pg_reload_conf()")
+    assert (
+        cluster.psql("primary", "SELECT wal_status FROM pg_replication_slots WHERE slot_name = 'node3_slot'") == "lost"
+    )
+    assert cluster.play("site.yml").returncode != 0
+    succeed(cluster, "rebuild_standby", node="node3")
+    leads(cluster, "primary")
+    for directory in data.parent.glob(f"{data.name}.replaced-*"):
+        shutil.rmtree(directory)
+
+
+def test_a_rolling_restart_lets_the_reads_go_on(cluster: Any) -> None:
+    before = {node: started(cluster, node) for node in NODES}
+    succeed(cluster, "restart")
+    after = {node: started(cluster, node) for node in NODES}
+    assert all(after[node] > before[node] for node in NODES)
+    assert sorted(NODES, key=lambda node: after[node])[-1] == "primary"
+    succeed(cluster, "restart", switchover="yes", to="node1")
+    leads(cluster, "node1")
+    assert all(started(cluster, node) > after[node] for node in NODES)
+    succeed(cluster, "switchover", to="primary")
+
+
+def test_a_standby_is_taken_out_and_comes_back(cluster: Any) -> None:
+    refuse(cluster, "remove_standby", "primary is the primary", node="primary")
+    succeed(cluster, "remove_standby", node="node3")
+    cluster.hosts({"primary": {}}, {"node1": {}, "node2": {}})
+    try:
+        assert cluster.site().changed == 0
+        slots = cluster.psql("primary", "SELECT string_agg(slot_name, ' ' ORDER BY 1) FROM pg_replication_slots")
+        assert slots == "node1_slot node2_slot"
+    finally:
+        cluster.all_hosts()
+    cluster.site()
+    leads(cluster, "primary")
+
+
+def test_synchronous_commits_survive_a_failover_and_a_lost_standby_stops_nothing(cluster: Any) -> None:
+    cluster.site(pg_server_synchronous="quorum")
+    try:
+        assert (
+            cluster.psql("primary", "SHOW synchronous_standby_names") == 'ANY 1 ("node1", "node2", "node3", "primary")'
+        )
+        cluster.stop("node3")
+        cluster.psql("primary", "CREATE TABLE sync AS SELECT 1 AS n")
+        cluster.site(pg_server_synchronous="quorum")
+        with writing(cluster) as ledger:
+            while not ledger.file.exists() or len(ledger.rows) < 50:
+                pass
+            kill(cluster, "primary")
+            run = succeed(cluster, "failover", pg_server_synchronous="quorum")
+            assert "none that was acknowledged is lost" in " ".join(run.output.split())
+            new = next(name for name, role in roles(cluster).items() if role == "primary")
+            assert ledger.lost(new) == set()
+        succeed(cluster, "rejoin", node="primary", pg_server_synchronous="quorum")
+        succeed(cluster, "switchover", to="primary", pg_server_synchronous="quorum")
+    finally:
+        cluster.site(pg_server_synchronous="off")
+    assert cluster.psql("primary", "SHOW synchronous_standby_names") == ""
+    leads(cluster, "primary")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the dead machine is one that nobody may log in to by ssh")
+def test_a_machine_that_gives_no_answer_must_be_fenced(cluster: Any) -> None:
+    kill(cluster, "primary")
+    cluster.hosts(
+        {"primary": {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}},
+        {n: {} for n in NODES[1:]},
+    )
+    try:
+        run = cluster.play("playbooks/failover.yml")
+        assert run.returncode != 0
+        assert "No answer from primary: it may still take writes" in " ".join(run.output.split())
+        run = succeed(cluster, "failover", fenced="yes")
+        assert "it was said to be fenced" in " ".join(run.output.split())
+    finally:
+        cluster.all_hosts()
+    succeed(cluster, "rejoin", node="primary")

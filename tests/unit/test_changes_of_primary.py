@@ -1,0 +1,287 @@
+"""Who may lead next: switchover, failover and operations on one node, as tables of what the nodes say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
+from ansible_collections.pgfleet.cluster.plugins.module_utils._failover import plan_failover
+from ansible_collections.pgfleet.cluster.plugins.module_utils._operate import plan_node, plan_rolling
+from ansible_collections.pgfleet.cluster.plugins.module_utils._switchover import plan_switchover
+
+SYSTEM = "7400000000000000001"
+MB16 = 16 * 1024 * 1024
+
+
+def status(role: str, running: bool = True, **more: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "role": role, "running": running, "reachable": running, "system_identifier": SYSTEM, "timeline": 1,
+        "cluster_state": None, "replay_paused": False, "standbys": [], "slots": [], "wal_receiver": None,
+        "settings": {"pending_values": {}},
+        "lsn": {"current": None, "flush": None, "receive": None, "replay": None}, **more,
+    }  # fmt: skip
+    return {"status": found, "reasons": []}
+
+
+def primary(**more: Any) -> dict[str, Any]:
+    names = more.pop("of", ("b", "c"))
+    standbys = [{"name": name, "state": "streaming", "lag_bytes": 0, **more.pop(name, {})} for name in names]
+    return status("primary", standbys=standbys, lsn={"flush": "0/5000100"}, **more)
+
+
+def standby(receive: str | None = "0/5000100", replay: str = "0/4FFFF00", **more: Any) -> dict[str, Any]:
+    return status("standby", lsn={"receive": receive, "replay": replay}, **more)
+
+
+def stopped(role: str = "primary", state: str = "shut down", at: str = "0/50000A0", **more: Any) -> dict[str, Any]:
+    return status(
+        role, False, cluster_state=state, lsn={"flush": at if role == "primary" else None, "replay": at}, **more
+    )
+
+
+FROZEN = status("primary", True, reachable=False, cluster_state="in production", lsn={"flush": "0/5000000"})
+HANDED_OVER = stopped("standby")
+CRASHED = stopped(state="in production")
+ABSENT: dict[str, Any] = {}
+
+SWITCHOVERS: dict[str, tuple[dict[str, Any], str, str, str]] = {
+    "as it should be": ({"a": primary(), "b": standby(), "c": standby()}, "b", "whole", "a"),
+    "the primary was stopped in good order": ({"a": stopped(), "b": standby(), "c": standby()}, "b", "whole", "a"),
+    "interrupted after the shutdown": ({"a": HANDED_OVER, "b": standby(), "c": standby()}, "b", "promote", "a"),
+    "interrupted, and another target now": ({"a": HANDED_OVER, "b": standby(), "c": standby()}, "c", "promote", "a"),
+    "interrupted, and taken back": ({"a": HANDED_OVER, "b": standby(), "c": standby()}, "a", "done", "a"),
+    "interrupted after the promotion": (
+        {"a": HANDED_OVER, "b": primary(timeline=2, of=()), "c": standby()}, "b", "done", "b",
+    ),
+    "nothing to do": ({"a": primary(), "b": standby()}, "a", "done", "a"),
+    "another standby is silent": ({"a": primary(of=("b",)), "b": standby(), "c": None}, "b", "whole", "a"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("results", "target", "stage", "old"), SWITCHOVERS.values(), ids=SWITCHOVERS.keys())
+def test_switchover(results: dict[str, Any], target: str, stage: str, old: str) -> None:
+    plan = plan_switchover(results, target, MB16)
+    assert (plan.stage, plan.old, plan.target, plan.topology.primary) == (stage, old, target, target)
+    assert plan.topology.roles[target] == "primary"
+    assert list(plan.topology.roles.values()).count("primary") == 1
+    assert target not in plan.slots
+    assert set(plan.slots) == {name for name in results if name != target}
+    assert plan.steps
+
+
+def test_a_switchover_leaves_the_old_primary_to_be_started_as_a_standby() -> None:
+    plan = plan_switchover({"a": primary(), "b": standby(), "c": standby()}, "b", MB16)
+    assert plan.topology.roles == {"a": "standby", "b": "primary", "c": "standby"}
+    assert plan.topology.running == ("b", "c")
+    assert plan.following == ("c",)
+
+
+REFUSED_SWITCHOVERS: dict[str, tuple[dict[str, Any], str, str, str]] = {
+    "an unknown target": ({"a": primary(), "b": standby()}, "x", "node_unknown", "There is no node 'x'; there are a, b."),
+    "no target": ({"a": primary(), "b": standby()}, "", "node_unknown", "No node was named"),
+    "a stopped target": ({"a": primary(), "b": stopped("standby", "shut down in recovery")}, "b", "target_not_running", "b"),
+    "a silent target": ({"a": primary(), "b": None}, "b", "target_not_running", "gives no answer"),
+    "an absent target": ({"a": primary(), "b": ABSENT}, "b", "target_not_running", "b"),
+    "a target that is not connected": ({"a": primary(of=()), "b": standby()}, "b", "not_streaming", "it is not connected"),
+    "a target that catches up": (
+        {"a": primary(b={"state": "catchup"}), "b": standby(), "c": standby()}, "b", "not_streaming", "'catchup'",
+    ),
+    "a lagging target": (
+        {"a": primary(b={"lag_bytes": MB16 + 1}), "b": standby(), "c": standby()}, "b", "lagging", "16777217 bytes",
+    ),
+    "a lag that is not known": (
+        {"a": primary(b={"lag_bytes": None}), "b": standby(), "c": standby()}, "b", "lagging", "not known",
+    ),
+    "a target on another timeline": ({"a": primary(), "b": standby(timeline=2)}, "b", "wrong_timeline", "timeline 2"),
+    "paused replay": ({"a": primary(), "b": standby(replay_paused=True)}, "b", "replay_paused", "Replay is paused on b"),
+    "a former primary": ({"a": stopped(), "b": primary(timeline=2, of=())}, "a", "target_former", "rejoin.yml -e node=a"),
+    "two primaries": ({"a": primary(), "b": primary(timeline=2)}, "b", "two_primaries", "2 nodes are primaries"),
+    "a crashed primary": ({"a": CRASHED, "b": standby()}, "b", "primary_crashed", "failover.yml"),
+    "behind a stopped primary": (
+        {"a": stopped(at="0/9000000"), "b": standby()}, "b", "lagging", "more than 16777216",
+    ),
+    "interrupted, and a node is silent": (
+        {"a": HANDED_OVER, "b": standby(), "c": None}, "b", "no_answer", "it may have been promoted",
+    ),
+    "only standbys": ({"a": standby(), "b": standby()}, "b", "no_primary", "failover.yml"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("results", "target", "code", "words"), REFUSED_SWITCHOVERS.values(), ids=REFUSED_SWITCHOVERS.keys()
+)
+def test_refused_switchover(results: dict[str, Any], target: str, code: str, words: str) -> None:
+    with pytest.raises(PgFleetError) as caught:
+        plan_switchover(results, target, MB16)
+    assert caught.value.code == code
+    assert words in str(caught.value)
+    assert "othing was changed" in str(caught.value)
+
+
+# name: the nodes, options, the chosen one, how the old one is fenced, words about what is lost
+FAILOVERS: dict[str, tuple[dict[str, Any], dict[str, bool], str, str, str]] = {
+    "a crashed primary": ({"a": CRASHED, "b": standby(), "c": standby()}, {}, "b", "stopped", "had not sent yet is lost"),
+    "the most WAL wins, received or replayed": (
+        {"a": CRASHED, "b": standby("0/5000000"), "c": standby(None, "0/6000000")}, {}, "c", "stopped", "0/6000000",
+    ),
+    "a newer timeline counts more than the position": (
+        {"a": CRASHED, "b": standby("0/9000000"), "c": standby("0/5000000", timeline=2)}, {}, "c", "stopped", "0/5000000",
+    ),
+    "a loss that is known": (
+        {"a": stopped(at="0/5000200"), "b": standby()}, {}, "b", "stopped", "256 bytes more are known",
+    ),
+    "a frozen primary is stopped": ({"a": FROZEN, "b": standby()}, {}, "b", "stop", "b has all WAL"),
+    "a primary that is well is stopped by force": ({"a": primary(), "b": standby()}, {"force": True}, "b", "stop", "b"),
+    "a silent primary that is fenced": ({"a": None, "b": standby()}, {"fenced": True}, "b", "given", "b has all"),
+    "the primary's data are gone": ({"a": ABSENT, "b": standby()}, {}, "b", "none", "b has all"),
+    "a switchover was interrupted": ({"a": HANDED_OVER, "b": standby()}, {}, "b", "none", "b has all"),
+    "stopped standbys do not count": (
+        {"a": CRASHED, "b": stopped("standby", "shut down in recovery", "0/9000000"), "c": standby()}, {}, "c", "stopped", "c",
+    ),
+    "commits waited for a standby": (
+        {"a": CRASHED, "b": standby(), "c": standby()}, {"synchronous": True}, "b", "stopped", "none that was acknowledged is lost",
+    ),
+    "commits waited, but for whom is not known": (
+        {"a": CRASHED, "b": standby(), "c": None}, {"synchronous": True, "fenced": True}, "b", "stopped", "is lost",
+    ),
+    "after an earlier failover": (
+        {"a": stopped(), "b": stopped(timeline=2), "c": standby(timeline=2)}, {}, "c", "stopped", "c has all",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("results", "options", "target", "fence", "lost"), FAILOVERS.values(), ids=FAILOVERS.keys())
+def test_failover(results: dict[str, Any], options: dict[str, bool], target: str, fence: str, lost: str) -> None:
+    plan = plan_failover(results, **{"fenced": False, "force": False, **options})
+    assert (plan.change.target, plan.fence) == (target, fence)
+    assert lost in plan.lost
+    assert plan.change.topology.primary == target
+    assert list(plan.change.topology.roles.values()).count("primary") == 1
+    assert plan.as_result()["candidates"][0]["behind_bytes"] == 0
+
+
+def test_bytes_behind_the_best() -> None:
+    results = {"a": CRASHED, "b": standby("0/5000100"), "c": standby("0/5000110")}
+    found = plan_failover(results, fenced=False, force=False).as_result()
+    assert [(each["name"], each["behind_bytes"]) for each in found["candidates"]] == [("c", 0), ("b", 16)]
+
+
+def test_the_old_primary_becomes_a_former_one_and_gets_a_slot() -> None:
+    plan = plan_failover({"a": CRASHED, "b": standby(), "c": standby()}, fenced=False, force=False).change
+    assert plan.topology.roles == {"a": "former", "b": "primary", "c": "standby"}
+    assert plan.slots == ("c", "a")
+    assert plan.following == ("c",)
+
+
+@pytest.mark.parametrize(
+    ("results", "fenced"),
+    [
+        ({"a": CRASHED, "b": primary(timeline=2, of=()), "c": standby()}, False),
+        ({"a": None, "b": primary(timeline=2, of=()), "c": standby()}, True),
+    ],
+    ids=["the old one is stopped", "the old one is silent"],
+)
+def test_a_failover_that_was_interrupted_after_the_promotion_is_finished(results: dict[str, Any], fenced: bool) -> None:
+    plan = plan_failover(results, fenced=fenced, force=False)
+    assert (plan.change.stage, plan.change.target, plan.change.following) == ("done", "b", ("c",))
+
+
+REFUSED_FAILOVERS: dict[str, tuple[dict[str, Any], str, str]] = {
+    "the primary is well": ({"a": primary(), "b": standby()}, "primary_alive", "switchover.yml"),
+    "the primary is silent": ({"a": None, "b": standby()}, "not_fenced", "-e fenced=yes"),
+    "any node is silent": ({"a": CRASHED, "b": standby(), "c": None}, "not_fenced", "No answer from c"),
+    "nobody can lead": (
+        {"a": CRASHED, "b": stopped("standby", "shut down in recovery")},
+        "no_candidate",
+        "No standby runs",
+    ),
+    "two primaries": ({"a": primary(), "b": primary(timeline=2)}, "two_primaries", "2 nodes"),
+}
+
+
+@pytest.mark.parametrize(("results", "code", "words"), REFUSED_FAILOVERS.values(), ids=REFUSED_FAILOVERS.keys())
+def test_refused_failover(results: dict[str, Any], code: str, words: str) -> None:
+    with pytest.raises(PgFleetError) as caught:
+        plan_failover(results, fenced=False, force=False)
+    assert caught.value.code == code
+    assert words in str(caught.value)
+
+
+# name: the nodes, the operation on c, stage, role of c afterwards (None: not in the cluster)
+OPERATIONS: dict[str, tuple[dict[str, Any], str, str, str | None]] = {
+    "a former primary comes back": (
+        {"a": primary(timeline=2, of=("b",)), "b": standby(timeline=2), "c": CRASHED}, "rejoin", "whole", "standby",
+    ),
+    "it is back already": ({"a": primary(), "b": standby(), "c": standby()}, "rejoin", "done", "standby"),
+    "a standby that does not stream": ({"a": primary(of=("b",)), "b": standby(), "c": standby()}, "rejoin", "whole", "standby"),
+    "a standby is rebuilt": ({"a": primary(), "b": standby(), "c": standby()}, "rebuild", "whole", "standby"),
+    "a standby goes": ({"a": primary(), "b": standby(), "c": standby()}, "remove", "whole", None),
+    "a silent standby goes": ({"a": primary(), "b": standby(), "c": None}, "remove", "whole", None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("results", "operation", "stage", "role"), OPERATIONS.values(), ids=OPERATIONS.keys())
+def test_operation_on_one_node(results: dict[str, Any], operation: str, stage: str, role: str | None) -> None:
+    plan = plan_node(results, "c", operation)
+    assert (plan.old, plan.target, plan.stage) == ("c", "a", stage)
+    assert plan.topology.roles.get("c") == role
+    if stage == "whole":
+        assert "c" not in plan.topology.running
+
+
+@pytest.mark.parametrize("operation", ["rejoin", "rebuild", "remove"])
+@pytest.mark.parametrize(
+    ("results", "name", "code"),
+    [
+        ({"a": primary(), "b": standby()}, "a", "node_is_primary"),
+        ({"a": primary(), "b": standby()}, "x", "node_unknown"),
+        ({"a": stopped(), "b": standby()}, "b", "primary_not_running"),
+        ({"a": primary(), "b": primary(timeline=2)}, "b", "two_primaries"),
+        ({"a": HANDED_OVER, "b": standby()}, "b", "switchover_interrupted"),
+    ],
+)
+def test_refused_operation(results: dict[str, Any], name: str, code: str, operation: str) -> None:
+    with pytest.raises(PgFleetError) as caught:
+        plan_node(results, name, operation)
+    assert caught.value.code == code
+
+
+def test_a_silent_node_cannot_come_back() -> None:
+    with pytest.raises(PgFleetError) as caught:
+        plan_node({"a": primary(), "c": None}, "c", "rejoin")
+    assert caught.value.code == "no_answer"
+
+
+SINKS = {"settings": {"pending_values": {"max_connections": {"setting": "100", "wanted": "60"}}}}
+GROWS = {"settings": {"pending_values": {"max_connections": {"setting": "100", "wanted": "200"}}}}
+
+
+@pytest.mark.parametrize(
+    ("leader", "switchover", "order", "target"),
+    [
+        (primary(), False, ("b", "c", "a"), ""),
+        (primary(**GROWS), False, ("b", "c", "a"), ""),
+        (primary(**SINKS), False, ("a", "b", "c"), ""),
+        (primary(), True, ("b", "c"), "b"),
+    ],
+    ids=["standbys first", "a value grows", "a value sinks", "another one leads"],
+)
+def test_rolling_restart(leader: dict[str, Any], switchover: bool, order: tuple[str, ...], target: str) -> None:
+    plan = plan_rolling({"a": leader, "b": standby(), "c": standby()}, switchover, "")
+    assert (plan.order, plan.target) == (order, target)
+
+
+@pytest.mark.parametrize(
+    ("results", "code"),
+    [
+        ({"a": primary(**SINKS), "b": standby(), "c": standby()}, "primary_first"),
+        ({"a": primary(), "b": stopped("standby", "shut down in recovery")}, "no_candidate"),
+        ({"a": stopped(), "b": standby()}, "primary_not_running"),
+    ],
+)
+def test_refused_rolling_restart(results: dict[str, Any], code: str) -> None:
+    with pytest.raises(PgFleetError) as caught:
+        plan_rolling(results, True, "")
+    assert caught.value.code == code

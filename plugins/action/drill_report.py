@@ -20,7 +20,7 @@ ABOUT: dict[str, Any] = {
     "shows": {"type": "str", "required": True},
     "began": {"type": "str", "required": True},
     "version": {"type": "str", "default": ""},
-    "synchronous": {"type": "str", "default": "off"},
+    "synchronous": {"type": "str", "default": "async"},
     "bystanders": {"type": "list", "elements": "str", "default": []},
     "problems": {"type": "list", "elements": "str", "default": []},
 }

@@ -48,8 +48,8 @@ def page(result: Mapping[str, Any], picture: str) -> str:
 <div><h2>Reads</h2>{reads(result)}</div></div>
 {steps(result["steps"])}
 <footer><p>{escape(MEANING.strip())}</p><p>{escape(result["began"])}, PostgreSQL {escape(result["version"])},
-synchronous replication
-{escape(result["synchronous"])}, {result["writes_per_second"]:g} writes a second.</p></footer>
+standbys {escape(result["synchronous"])},
+{result["writes_per_second"]:g} writes a second.</p></footer>
 </body></html>
 """
 

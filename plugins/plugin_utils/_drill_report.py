@@ -31,7 +31,7 @@ class About:
     shows: str
     began: str
     version: str = ""
-    synchronous: str = "off"
+    synchronous: str = "async"
     bystanders: Sequence[str] = ()
     problems: Sequence[str] = field(default_factory=list)
 

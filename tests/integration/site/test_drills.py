@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +42,7 @@ class Drills:
 
 
 @pytest.fixture(scope="module")
-def drills(fleet: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drills]:
+def drills(fleet: Any, tmp_path_factory: pytest.TempPathFactory) -> Drills:
     return Drills(fleet, tmp_path_factory.mktemp("drills"))
 
 
@@ -118,6 +117,15 @@ def test_failover_and_rejoin(drills: Drills) -> None:
     assert drills.primary() != leader
     assert [step["name"] for step in result["steps"]] == ["failover.yml", "rejoin.yml"]
     assert result["read_gap_ms"][leader] > 0
+
+
+def test_with_synchronous_quorum_a_failover_loses_nothing(drills: Drills) -> None:
+    quorum = {"pg_server_synchronous": "quorum"}
+    drills.fleet.site(**quorum)
+    result = drills.run("failover", **quorum)
+    assert result["synchronous"] == "quorum"
+    assert result["acked_lost"] == 0
+    drills.fleet.site()
 
 
 def test_two_primaries_are_refused_by_every_playbook(drills: Drills) -> None:

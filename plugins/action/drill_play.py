@@ -50,7 +50,7 @@ class ActionModule(DrillAction):
             raise PgFleetError(f"{name}.yml did not say '{params['words']}'. {complaint(played)}", f"See {log}.")
         return {
             "changed": True,
-            "rc": played.returncode,
+            "returncode": played.returncode,
             "seconds": round(played.ended - played.began, 3),
             "tasks": len(played.tasks),
             "killed_at": played.killed_at,

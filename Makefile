@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup runtime cluster status verify destroy test sweep bench format clean \
+.PHONY: help setup runtime cluster status verify destroy drill test sweep bench bench-drills format clean \
 	test-unit test-integration test-molecule lint sanity docs types galaxy
 
 CHECK = @.venv/bin/python tools/check.py
@@ -32,6 +32,10 @@ verify: runtime ## Prove it: reads everywhere, no writes on standbys, rows arriv
 
 destroy: runtime ## Remove what this cluster owns (CONFIRM=yes)
 	@tools/play.sh playbooks/destroy.yml -e confirm=$(or $(CONFIRM),no) $(ANSIBLE_ARGS)
+
+drill: ## Cause a fault under load and measure it (DRILL=switchover, or all; CONFIRM=yes where data is replaced)
+	@tools/setup.sh drills
+	@tools/play.sh playbooks/drill.yml -e drill=$(DRILL) -e confirm=$(or $(CONFIRM),no) $(ANSIBLE_ARGS)
 
 test: setup ## Run every test and check; ends with a table
 	$(CHECK)
@@ -69,6 +73,9 @@ format: setup ## Let ruff format and repair the Python files
 
 bench: setup ## Measure against a bare shell script; writes build/bench.json
 	@PYTHONPATH=.cache .venv/bin/python -m ansible_collections.pgfleet.cluster.tests.bench $(BENCH_ARGS)
+
+bench-drills: setup ## Measure every drill (RUNS=20); writes build/drills.json
+	@PYTHONPATH=.cache .venv/bin/python -m ansible_collections.pgfleet.cluster.tests.bench.drills --runs $(or $(RUNS),20) $(BENCH_ARGS)
 
 clean: ## Remove .venv, .cache, build and the caches of tools
 	@rm -rf .venv .cache build .ansible .mypy_cache .pytest_cache .ruff_cache tests/output

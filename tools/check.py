@@ -160,7 +160,7 @@ def sanity(step: Step) -> None:
 
 def accept_our_licence(here: Path) -> None:
     """ansible-test wants modules under the GPL; ours are under the MIT licence, as galaxy.yml says."""
-    modules = sorted(path.relative_to(here) for path in here.glob("plugins/modules/*.py"))
+    modules = sorted(path.relative_to(here) for path in here.glob("plugins/modules/*.*"))
     release = ".".join(importlib.metadata.version("ansible-core").split(".")[:2])
     ignored = here / f"tests/sanity/ignore-{release}.txt"
     ignored.parent.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is not there yet: tools/setup.sh runtime (for the plays) or tools/setup.sh tests (for everything).
+# Installs what is not there yet: tools/setup.sh runtime (for the plays), drills (for those, too) or tests (for everything).
 # Finished parts leave a stamp, so a second run costs nothing; an interrupted one is finished by the next.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -161,9 +161,12 @@ fi
 if ! cmp -s requirements.yml .cache/stamp-collections; then
     install_collections
 fi
+if [ "$level" = drills ] && ! fresh .venv/stamp-drills requirements.txt requirements-drills.txt; then
+    install_python_packages drills requirements.txt requirements-drills.txt
+fi
 if [ "$level" = tests ]; then
-    if ! fresh .venv/stamp-tests requirements.txt requirements-test.txt; then
-        install_python_packages tests requirements.txt requirements-test.txt
+    if ! fresh .venv/stamp-tests requirements.txt requirements-drills.txt requirements-test.txt; then
+        install_python_packages tests requirements.txt requirements-drills.txt requirements-test.txt
     fi
     install_test_packages
 fi

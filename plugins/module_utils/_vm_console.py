@@ -12,6 +12,7 @@ _FINISHED = re.compile(r"Cloud-init v\. \S+ finished at|Reached target .*cloud-i
 _DEAD = {
     re.compile(r"Kernel panic - not syncing.*"): "its kernel panicked",
     re.compile(r"ALERT!.* does not exist\..*"): "it does not find its root file system",
+    re.compile(r"^initrd: .* cannot be mounted"): "it does not find its root file system",
     re.compile(r"^\(initramfs\)"): "it does not find its root file system",
     re.compile(r"You are in emergency mode.*"): "systemd went into emergency mode",
     re.compile(r"No bootable device.*"): "its disk does not boot",

@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup runtime cluster status verify destroy test bench format clean \
+.PHONY: help setup runtime cluster status verify destroy lab lab-status lab-destroy vms test test-vms bench bench-vms format clean \
 	test-unit test-integration test-molecule lint sanity docs types galaxy
 
 CHECK = @.venv/bin/python tools/check.py
@@ -33,6 +33,18 @@ verify: runtime ## Prove it: reads everywhere, no writes on standbys, rows arriv
 destroy: runtime ## Remove what this cluster owns (CONFIRM=yes)
 	@tools/play.sh playbooks/destroy.yml -e confirm=$(or $(CONFIRM),no) $(ANSIBLE_ARGS)
 
+vms:
+	@tools/setup.sh vms
+
+lab: vms ## Make four virtual machines and the cluster on them (PGFLEET_NETNS=1: in a network namespace)
+	@tools/lab.sh up $(ANSIBLE_ARGS)
+
+lab-status: vms ## Show the cluster in the lab
+	@tools/lab.sh status $(ANSIBLE_ARGS)
+
+lab-destroy: vms ## Remove the lab's machines
+	@tools/lab.sh destroy $(ANSIBLE_ARGS)
+
 test: setup ## Run every test and check; ends with a table
 	$(CHECK)
 
@@ -44,6 +56,9 @@ test-integration: setup ## Modules and roles against real servers
 
 test-molecule: setup ## The whole local cluster: check, converge, again, verify, destroy
 	$(CHECK) molecule
+
+test-vms: setup ## The cluster on virtual machines: the scenarios kvm_vm and default (PGFLEET_NETNS=1)
+	$(CHECK) vms
 
 lint: setup ## ansible-lint, ruff, yamllint, changelog
 	$(CHECK) lint style changelog
@@ -66,6 +81,9 @@ format: setup ## Let ruff format and repair the Python files
 
 bench: setup ## Measure against a bare shell script; writes build/bench.json
 	@PYTHONPATH=tests .venv/bin/python -m bench $(BENCH_ARGS)
+
+bench-vms: setup ## Measure image, boot and plays on virtual machines; writes build/bench-vms.json
+	@PYTHONPATH=tests .venv/bin/python -m bench.vms $(BENCH_ARGS)
 
 clean: ## Remove .venv, .cache, build and the caches of tools
 	@rm -rf .venv .cache build .ansible .mypy_cache .pytest_cache .ruff_cache tests/output

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is not there yet: tools/setup.sh runtime (for the plays) or tools/setup.sh tests (for everything).
+# Installs what is not there yet: tools/setup.sh runtime (for the plays), vms (for plays on virtual machines) or tests
+# (for everything).
 # Finished parts leave a stamp, so a second run costs nothing; an interrupted one is finished by the next.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -161,9 +162,12 @@ fi
 if ! cmp -s requirements.yml .cache/stamp-collections; then
     install_collections
 fi
+if [ "$level" = vms ] && ! fresh .venv/stamp-vms requirements.txt requirements-vms.txt; then
+    (install_python_packages vms requirements.txt requirements-vms.txt) || say "Without them it only takes longer."
+fi
 if [ "$level" = tests ]; then
-    if ! fresh .venv/stamp-tests requirements.txt requirements-test.txt; then
-        install_python_packages tests requirements.txt requirements-test.txt
+    if ! fresh .venv/stamp-tests requirements.txt requirements-vms.txt requirements-test.txt; then
+        install_python_packages tests requirements.txt requirements-vms.txt requirements-test.txt
     fi
     install_test_packages
 fi

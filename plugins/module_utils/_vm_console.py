@@ -8,7 +8,12 @@ import re
 
 # Escape sequences of terminals, and what they and line feeds leave behind.
 _CONTROL = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|[()][0-9A-B]|[=>78cDEHM])|[\x00-\x08\x0b-\x1f\x7f]")
-_FINISHED = re.compile(r"Cloud-init v\. \S+ finished at|Reached target .*cloud-init\.target", re.IGNORECASE)
+# By cloud-init itself, by the unit of its last stage where its own output goes to a file, or by systemd.
+_FINISHED = re.compile(
+    r"Cloud-init v\. \S+ finished at|Completed socket interaction for boot stage final"
+    r"|Reached target .*cloud-init\.target",
+    re.IGNORECASE,
+)
 _DEAD = {
     re.compile(r"Kernel panic - not syncing.*"): "its kernel panicked",
     re.compile(r"ALERT!.* does not exist\..*"): "it does not find its root file system",

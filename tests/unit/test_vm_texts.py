@@ -145,6 +145,8 @@ CONSOLES = [
     ("running", "cloud-init[4]: Cloud-init v. 25.1.4 running 'init-local' at\r\n", False, ""),
     ("finished", FINISHED, True, ""),
     ("finished, systemd says so", TARGET, True, ""),
+    ("stage before the last", "[  46.9] sh[324]: Completed socket interaction for boot stage config\r\n", False, ""),
+    ("last stage, quiet", "[  52.3] sh[437]: Completed socket interaction for boot stage final\r\n", True, ""),
     ("panic", "[    1.2] Kernel panic - not syncing: Attempted to kill init!\r\n", False, "its kernel panicked"),
     ("no root", "ALERT!  LABEL=nowhere does not exist.  Dropping to a shell!\r\n", False, "does not find its root"),
     ("small initrd without root", "initrd: /dev/vda cannot be mounted\r\n", False, "does not find its root"),

@@ -34,6 +34,8 @@ make() {
         inside mount --bind "$home/private$directory" "$directory"
     done
     # Bridges are looked up below /sys, which shows the namespace that mounted it.
+    # (With it go the control groups, which a second libvirt would share with the first.)
+    inside umount --lazy /sys
     inside mount -t sysfs sysfs /sys
     inside ip link set lo up
 }

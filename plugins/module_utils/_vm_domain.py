@@ -33,16 +33,12 @@ class Image:
 
 @dataclass(frozen=True)
 class Hardware:
-    """What all machines of a fleet have in common.
-
-    ``bridge`` is used in place of libvirt's ``network`` where it is given.
-    """
+    """What all machines of a fleet have in common."""
 
     domain_type: str
     cpu_mode: str
     cpu_disable: tuple[str, ...]
     network: str
-    bridge: str
     disk_cache: str
 
 
@@ -112,10 +108,9 @@ def _add_devices(devices: ET.Element, machine: Machine, hardware: Hardware, plac
     ET.SubElement(seed, "source", file=places.seed(machine.name))
     ET.SubElement(seed, "target", dev="vdb", bus="virtio")
     ET.SubElement(seed, "readonly")
-    kind, source = ("bridge", hardware.bridge) if hardware.bridge else ("network", hardware.network)
-    interface = ET.SubElement(devices, "interface", type=kind)
+    interface = ET.SubElement(devices, "interface", type="network")
     ET.SubElement(interface, "mac", address=machine.mac)
-    ET.SubElement(interface, "source", {kind: source})
+    ET.SubElement(interface, "source", network=hardware.network)
     ET.SubElement(interface, "model", type="virtio")
     serial = ET.SubElement(devices, "serial", type="pty")
     ET.SubElement(serial, "log", file=places.console(machine.name), append="off")

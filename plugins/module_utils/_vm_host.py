@@ -72,7 +72,7 @@ def read_host(
     files = [path for name in strangers for path in (places.disk(name), places.seed(name)) if os.path.exists(path)]
     network, address = _network(connection, hardware, cidr)
     return Host(
-        network=hardware.bridge or hardware.network,
+        network=hardware.network,
         cidr=network,
         address=address,
         memory_free_mb=memory_free_mb(),
@@ -84,12 +84,6 @@ def read_host(
 
 def _network(connection: Any, hardware: Hardware, cidr: str) -> tuple[str, str]:
     """Network and own address, as given or as libvirt's network says."""
-    if cidr:
-        interface = ipaddress.IPv4Interface(cidr)
-        own = "" if interface.ip == interface.network.network_address else str(interface.ip)
-        return str(interface.network), own
-    if hardware.bridge:
-        raise InvalidInput(f"The network of bridge '{hardware.bridge}' is not known.", "Give it with cidr.")
     found = next((net for net in connection.listAllNetworks() if net.name() == hardware.network), None)
     if found is None or not found.isActive():
         raise MachineConflict(
@@ -97,9 +91,16 @@ def _network(connection: Any, hardware: Hardware, cidr: str) -> tuple[str, str]:
             "Start it, or run the role kvm_host.",
             "network_missing",
         )
+    if cidr:
+        interface = ipaddress.IPv4Interface(cidr)
+        own = "" if interface.ip == interface.network.network_address else str(interface.ip)
+        return str(interface.network), own
     address = ET.fromstring(found.XMLDesc()).find("ip")
     if address is None:
-        raise InvalidInput(f"libvirt's network '{hardware.network}' has no address.", "Give its network with cidr.")
+        raise InvalidInput(
+            f"libvirt's network '{hardware.network}' is a bridge of the hypervisor, and its addresses are not known.",
+            "Give them with cidr.",
+        )
     mask = address.get("netmask") or address.get("prefix")
     return str(ipaddress.IPv4Network(f"{address.get('address')}/{mask}", strict=False)), address.get("address", "")
 

@@ -127,14 +127,10 @@ options:
     description: Network of libvirt that the machines are in.
     type: str
     default: default
-  bridge:
-    description: Bridge that the machines are in, in place of O(network), for machines that are spread over hypervisors. Needs O(cidr).
-    type: str
-    default: ""
   cidr:
     description:
       - The network and the hypervisor's own address in it, for example V(192.168.122.1/24).
-      - The default is what libvirt's network says.
+      - The default is what libvirt's network says. One that is a bridge of the hypervisor says nothing.
     type: str
     default: ""
   gateway:
@@ -293,7 +289,6 @@ OPTIONS = {
         "type": "str", "default": "writeback", "choices": ["none", "writeback", "writethrough", "directsync", "unsafe"],
     },
     "network": {"type": "str", "default": "default"},
-    "bridge": {"type": "str", "default": ""},
     "cidr": {"type": "str", "default": ""},
     "gateway": {"type": "str", "default": ""},
     "nameservers": {"type": "list", "elements": "str"},
@@ -319,7 +314,6 @@ def hardware_of(params: dict[str, Any]) -> Hardware:
         cpu_mode=params["cpu_mode"],
         cpu_disable=tuple(params["cpu_disable"]),
         network=params["network"],
-        bridge=params["bridge"],
         disk_cache=params["disk_cache"],
     )
 

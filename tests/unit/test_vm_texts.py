@@ -24,7 +24,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._vm_fleet import f
 from ansible_collections.pgfleet.cluster.plugins.module_utils._vm_seed import Access, HostKey, seed_files
 
 IMAGE = Image("/i/disk.qcow2", "abc", "/i/vmlinuz", "/i/initrd", "root=/dev/vda console=ttyS0")
-HARDWARE = Hardware("qemu", "maximum", ("cx16", "la57"), "default", "", "writeback")
+HARDWARE = Hardware("qemu", "maximum", ("cx16", "la57"), "default", "writeback")
 PLACES = Places("/d", "/l")
 NODE = Machine("node1", Shape("192.168.122.101", 1024, 2, 8, "abc", "acc", "hw", True))
 
@@ -51,12 +51,6 @@ def test_definition_boots_a_kernel_or_a_disk():
     assert '<boot dev="hd"' in loader and "<kernel>" not in loader
 
 
-def test_bridge_takes_the_place_of_the_network():
-    assert '<source network="default"' in domain_xml(NODE, "lab", IMAGE, HARDWARE, PLACES)
-    bridged = domain_xml(NODE, "lab", IMAGE, replace(HARDWARE, bridge="br0"), PLACES)
-    assert '<source bridge="br0"' in bridged and "network=" not in bridged
-
-
 def test_a_stranger_has_no_shape():
     xml = "<domain type='kvm'><name>db</name><uuid>1-2</uuid><memory unit='KiB'>1</memory><vcpu>1</vcpu></domain>"
     found = read_domain(xml, running=False, autostart=False)
@@ -75,7 +69,7 @@ def test_an_edited_mark_is_an_error():
         (replace(IMAGE, cmdline="quiet"), HARDWARE),
         (IMAGE, replace(HARDWARE, domain_type="kvm")),
         (IMAGE, replace(HARDWARE, cpu_disable=())),
-        (IMAGE, replace(HARDWARE, bridge="br0")),
+        (IMAGE, replace(HARDWARE, network="lan")),
         (IMAGE, replace(HARDWARE, disk_cache="unsafe")),
     ],
 )

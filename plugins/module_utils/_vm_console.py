@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import re
 
-# Escape sequences of terminals, and what they and line feeds leave behind.
-_CONTROL = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|[()][0-9A-B]|[=>78cDEHM])|[\x00-\x08\x0b-\x1f\x7f]")
+# Escape sequences of terminals, and control characters beside the line feed.
+_CONTROL = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b\n]*\x07?|\x1b[()][0-9A-B]|\x1b[=>78cDEHM]|[\x00-\x08\x0b-\x1f\x7f]"
+)
 # By cloud-init itself, by the unit of its last stage where its own output goes to a file, or by systemd.
 _FINISHED = re.compile(
     r"Cloud-init v\. \S+ finished at|Completed socket interaction for boot stage final"

@@ -17,7 +17,7 @@ from ._errors import MachineFailed
 from ._vm import Machine
 from ._vm_console import death, has_finished, tail
 
-POLL_SECONDS = 0.25
+POLL_SECONDS = 0.5
 SSH = 22
 
 
@@ -81,11 +81,19 @@ def wait_for(watches: Sequence[Watch], seconds: float) -> None:
 
     with ThreadPoolExecutor(max(len(watches), 1)) as pool:
         list(pool.map(wait, watches))
-    _raise_for([watch for watch in watches if watch.trouble], "died while it booted: {}")
-    _raise_for([watch for watch in watches if watch.seconds is None], f"was not ready within {seconds:g} seconds")
+    _raise_for(
+        [watch for watch in watches if watch.trouble],
+        "died while it booted: {}",
+        "Run again to start it once more, or make it anew (state: rebuilt).",
+    )
+    _raise_for(
+        [watch for watch in watches if watch.seconds is None],
+        f"was not ready within {seconds:g} seconds",
+        "It goes on booting: run again, or wait longer.",
+    )
 
 
-def _raise_for(watches: Sequence[Watch], words: str) -> None:
+def _raise_for(watches: Sequence[Watch], words: str, remedy: str) -> None:
     if watches:
         raise MachineFailed(
             "\n".join(
@@ -93,7 +101,7 @@ def _raise_for(watches: Sequence[Watch], words: str) -> None:
                 f" ends with:\n{tail(watch.read()) or '(nothing)'}"
                 for watch in watches
             ),
-            "",
+            remedy,
             "machine_died" if watches[0].trouble else "machine_not_ready",
             machines=[watch.machine.name for watch in watches],
         )

@@ -9,12 +9,6 @@ import psycopg2
 import pytest
 
 
-@pytest.fixture(autouse=True)
-def _on_machines(nodes):
-    if nodes[0].is_local:
-        pytest.skip("these nodes are clusters of one machine")
-
-
 def test_host_name(node):
     assert node.shell("hostname; cat /etc/hostname").split() == [node.name, node.name]
 

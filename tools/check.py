@@ -152,13 +152,20 @@ def vms(step: Step) -> None:
     Packages and image come from outside of it. What an earlier run left, killed or not, is removed first and last.
     """
     inventory = ROOT / "molecule/default/inventory"
-    alone = os.environ.get("PGFLEET_NETNS") == "1"
-    netns: list[str | Path] = [ROOT / "tools/netns.sh"]
+    namespace: list[str | Path] = []
+    if os.environ.get("PGFLEET_NETNS") == "1":
+        namespace = [ROOT / "tools/netns.sh", "run", "pgfleet-test"]
     if not step.run(VENV / "ansible-playbook", "-i", inventory, "playbooks/image.yml"):
         return
+    os.environ.update(mitogen())
     for scenario in os.environ.get("MOLECULE_SCENARIO", "kvm_vm default").split():
-        words = [VENV / "molecule", "test", "--destroy=always", "-s", scenario]
-        step.run(*([*netns, "run", "pgfleet-test"] if alone else []), *words, **FOR_VMS)
+        words = [*namespace, VENV / "molecule"]
+        try:
+            step.run(*words, "test", "-s", scenario, MOLECULE_GLOB="molecule/*/molecule.yml")
+        except KeyboardInterrupt:
+            if not namespace:
+                step.run(*words, "destroy", "-s", scenario, MOLECULE_GLOB="molecule/*/molecule.yml")
+            raise
 
 
 def sanity(step: Step) -> None:
@@ -275,7 +282,6 @@ def mitogen() -> dict[str, str]:
     }
 
 
-FOR_VMS = {"MOLECULE_GLOB": "molecule/*/molecule.yml", **mitogen()}
 GIT = ("git", "-c", "safe.directory=*")
 BASE_ENVIRONMENT = {
     "PATH": f"{VENV}{os.pathsep}{os.environ['PATH']}",

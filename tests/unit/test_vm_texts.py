@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -161,11 +162,11 @@ def test_tail_is_readable():
     )
 
 
-DEFAULTS = {"hypervisor": "hv1", "memory_mb": "1024", "vcpus": 1, "disk_gb": 8, "autostart": False}
+DEFAULTS: dict[str, Any] = {"hypervisor": "hv1", "memory_mb": "1024", "vcpus": 1, "disk_gb": 8, "autostart": False}
 
 
 def test_fleet():
-    variables = {
+    variables: dict[str, dict[str, Any]] = {
         "a": {"ansible_host": "10.0.0.1"},
         "b": {
             "ansible_host": "10.0.0.2",

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from .tools import BUILD, ROOT, as_root, play, run, seconds_by_task, timed
 
@@ -17,14 +18,14 @@ FIRST_PORT = 5461
 BARE = ROOT / "tests/bench/bare.sh"
 
 
-def write_inventory(name: str, standbys: int) -> Path:
+def write_inventory(name: str, standbys: int, first_port: int) -> Path:
     """An inventory like inventory/local, with names and ports of its own."""
     folder = BUILD / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     (folder / "group_vars").symlink_to(ROOT / "inventory/local/group_vars")
     nodes = [
-        {"pg_server_port": FIRST_PORT + number, "pg_server_fleet": f"pgfleet{name}"} for number in range(standbys + 1)
+        {"pg_server_port": first_port + number, "pg_server_fleet": f"pgfleet{name}"} for number in range(standbys + 1)
     ]
     groups = {
         "pg_primary": {"hosts": {"primary": nodes[0]}},
@@ -41,10 +42,11 @@ class Fleet:
     name: str
     standbys: int
     data: Path
+    first_port: int = FIRST_PORT
     inventory: Path = field(init=False)
 
     def __post_init__(self) -> None:
-        self.inventory = write_inventory(self.name, self.standbys)
+        self.inventory = write_inventory(self.name, self.standbys, self.first_port)
 
     def play(self, playbook: str, *more: str) -> tuple[float, str]:
         return play("-i", self.inventory, ROOT / playbook, *more)
@@ -60,8 +62,11 @@ class Fleet:
         self.play("playbooks/destroy.yml", "-e", "confirm=yes")
 
 
+AnyFleet = TypeVar("AnyFleet", bound=Fleet)
+
+
 @contextmanager
-def gone_afterwards(fleet: Fleet) -> Iterator[Fleet]:
+def gone_afterwards(fleet: AnyFleet) -> Iterator[AnyFleet]:
     """Nothing of the fleet is there before, and nothing afterwards, whatever happens."""
     fleet.destroy()
     try:

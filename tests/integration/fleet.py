@@ -115,19 +115,20 @@ class Fleet:
         assert run.returncode == 0, run.output
         return run
 
-    def kill_at(self, task: int, *arguments: str, playbook: str = "site.yml", **variables: Any) -> str:
-        """Run a playbook and kill everything it started on the control side when its n-th task begins."""
+    def kill_at(self, task: int | str, *arguments: str, playbook: str = "site.yml", **variables: Any) -> str:
+        """Run a playbook and kill what it started on the control side as its n-th task, or one of that name, begins."""
         process = subprocess.Popen(
             self.command(playbook, *arguments, **variables), cwd=ROOT, env=self.environment,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             start_new_session=True,
         )  # fmt: skip
         assert process.stdout
-        seen = ""
+        seen, count = "", 0
         for line in process.stdout:
-            seen = line if line.startswith("TASK [") else seen
-            task -= line.startswith("TASK [")
-            if task <= 0:
+            if not line.startswith("TASK ["):
+                continue
+            seen, count = line, count + 1
+            if task in (count, line.rpartition("]")[0].rpartition(" : ")[2]):
                 os.killpg(process.pid, signal.SIGKILL)
                 break
         process.stdout.read()

@@ -1,0 +1,138 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The pgfleet.cluster developers
+# MIT License (see LICENSE or https://opensource.org/license/mit)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: server_signal
+short_description: Kill, freeze or thaw every process of one PostgreSQL server, for drills
+version_added: 1.0.0
+description:
+  - Sends a signal to the server of one data directory and to all of its processes, as a crash of the machine or a frozen virtual machine
+    would hit them. Processes of other servers are never touched.
+  - V(kill) returns when no process is left, so that the server can be started again at once.
+  - Source is the PostgreSQL manual, section Shutting Down the Server, which says why nobody does this to a server that matters.
+options:
+  data_directory:
+    description: Data directory of the server.
+    type: path
+    required: true
+  bin_dir:
+    description: Directory of the server's programs. Default is that of the data directory's version.
+    type: path
+  signal:
+    description: V(kill) is SIGKILL, V(freeze) is SIGSTOP, V(thaw) is SIGCONT. V(thaw) is content when no server runs.
+    type: str
+    required: true
+    choices: [kill, freeze, thaw]
+extends_documentation_fragment:
+  - pgfleet.cluster.attributes
+attributes:
+  diff_mode:
+    description: There is nothing to show.
+    support: none
+author: The pgfleet.cluster developers (@pgfleet)
+"""
+
+EXAMPLES = r"""
+- name: Kill the server as a crash would
+  pgfleet.cluster.server_signal:
+    data_directory: /var/lib/postgresql/17/main
+    signal: kill
+  become: true
+  become_user: postgres
+"""
+
+RETURN = r"""
+pids:
+  description: The processes that were there; the first one is the server itself.
+  returned: success
+  type: list
+  elements: int
+  sample: [20131, 20133, 20134, 20136, 20137]
+"""
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any, NoReturn
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import find_bin_dir, inspect
+from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
+
+SIGNALS = {"kill": signal.SIGKILL, "freeze": signal.SIGSTOP, "thaw": signal.SIGCONT}
+WAIT_SECONDS = 10
+
+
+def read_processes() -> dict[int, tuple[int, str]]:
+    """Parent and state of every process of the machine."""
+    found = {}
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError), open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as file:
+            state, parent = file.read().rpartition(")")[2].split()[:2]
+            found[int(name)] = (int(parent), state)
+    return found
+
+
+def family(pid: int, processes: Mapping[int, tuple[int, str]]) -> list[int]:
+    """A process, its children, theirs, and so on."""
+    members = [pid]
+    for member in members:
+        members += sorted(child for child, (parent, _state) in processes.items() if parent == member)
+    return members
+
+
+def reached(name: str, pids: Iterable[int], processes: Mapping[int, tuple[int, str]]) -> bool:
+    """Whether the processes are in the state that the signal leads to."""
+    states = [processes[pid][1] for pid in pids if pid in processes]
+    if name == "kill":
+        return not states  # a zombie still has its number, and a new server would take it for a living one
+    return all((state == "T") == (name == "freeze") for state in states)
+
+
+def send(name: str, pids: list[int]) -> None:
+    """The server first, so that it starts nothing more, but thawed last."""
+    for pid in reversed(pids) if name == "thaw" else pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, SIGNALS[name])
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not reached(name, pids, read_processes()):
+        if time.monotonic() > deadline:
+            raise PgFleetError(f"Processes {pids} took no notice of the signal.", "See what holds them.", "still_there")
+        time.sleep(0.01)
+
+
+def run(module: AnsibleModule) -> dict[str, Any]:
+    directory = module.params["data_directory"]
+    pid = inspect(directory, module.params["bin_dir"] or find_bin_dir()).server_pid
+    if not pid and module.params["signal"] != "thaw":
+        raise PgFleetError(f"No server runs in {directory}.", "Start it first.", "not_running")
+    processes = read_processes()
+    pids = family(pid, processes) if pid else []
+    changed = not reached(module.params["signal"], pids, processes)
+    if changed and not module.check_mode:
+        send(module.params["signal"], pids)
+    return {"changed": changed, "pids": pids}
+
+
+def main() -> NoReturn:
+    module = AnsibleModule(
+        argument_spec={
+            "data_directory": {"type": "path", "required": True},
+            "bin_dir": {"type": "path"},
+            "signal": {"type": "str", "required": True, "choices": list(SIGNALS)},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        module.exit_json(**run(module))
+    except PgFleetError as error:
+        module.fail_json(**error.as_result())
+
+
+if __name__ == "__main__":
+    main()

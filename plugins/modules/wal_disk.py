@@ -1,0 +1,198 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The pgfleet.cluster developers
+# MIT License (see LICENSE or https://opensource.org/license/mit)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: wal_disk
+short_description: Give a stopped server a small disk for its WAL, and take it away again, for drills
+version_added: 1.0.0
+description:
+  - Mounts a file system in memory over C(pg_wal), as large as the WAL that is there and O(free_mb) more, so that a full disk can be seen
+    without filling one that others need.
+  - The WAL as it was lies beside the data directory until V(normal) has brought the newer one back. A run that was interrupted is finished by
+    the next one. When the machine was restarted meanwhile, the file system in memory is gone and the older WAL is put back;
+    a standby then fetches the rest from its primary.
+  - Only for Linux. Run it as C(root).
+options:
+  data_directory:
+    description: Data directory of the server, which must be stopped unless the state is V(roomy).
+    type: path
+    required: true
+  bin_dir:
+    description: Directory of the server's programs. Default is that of the data directory's version.
+    type: path
+  state:
+    description: V(roomy) makes a small disk large, while the server runs. V(normal) removes it.
+    type: str
+    required: true
+    choices: [small, roomy, normal]
+  free_mb:
+    description: Free space on the small disk.
+    type: int
+    default: 20
+  roomy_mb:
+    description: Size of the large one.
+    type: int
+    default: 1024
+extends_documentation_fragment:
+  - pgfleet.cluster.attributes
+author: The pgfleet.cluster developers (@pgfleet)
+"""
+
+EXAMPLES = r"""
+- name: Give the WAL a disk with 20 MB to spare
+  pgfleet.cluster.wal_disk:
+    data_directory: /var/lib/postgresql/17/main
+    state: small
+  become: true
+"""
+
+RETURN = r"""
+before:
+  description: Whether the WAL was on a small disk.
+  returned: success
+  type: str
+  sample: normal
+after:
+  description: Whether it is there now; V(small) also for one that was made large.
+  returned: success
+  type: str
+  sample: small
+leftover:
+  description: Whether the WAL is, or an interrupted run left it, in another place than usual. Then V(normal) has something to do.
+  returned: success
+  type: bool
+  sample: false
+segments:
+  description: How many segments of 16 MB the disk of the WAL holds; null in check mode.
+  returned: success
+  type: int
+  sample: 7
+steps:
+  description: What was done, or would be done in check mode.
+  returned: success
+  type: list
+  elements: str
+  sample: [set_aside, mount, fill]
+"""
+
+import os
+import shutil
+import subprocess
+from typing import Any, NoReturn
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import find_bin_dir, inspect
+from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
+from ansible_collections.pgfleet.cluster.plugins.module_utils._wal_disk import NORMAL, ROOMY, SMALL, WalDisk, plan_disk
+
+SEGMENT_BYTES = 16 * 1024 * 1024
+
+
+class Disk:
+    """The places, and the steps by their names."""
+
+    def __init__(self, params: dict[str, Any]) -> None:
+        self.data = params["data_directory"]
+        self.wal = os.path.join(self.data, "pg_wal")
+        self.aside = self.data + ".wal_aside"
+        self.incoming = self.data + ".wal_incoming"
+        self.free_mb = params["free_mb"]
+        self.roomy_mb = params["roomy_mb"]
+
+    def read(self, bin_dir: str) -> WalDisk:
+        return WalDisk(
+            running=bool(inspect(self.data, bin_dir).server_pid),
+            link=os.path.islink(self.wal),
+            mounted=os.path.ismount(self.wal),
+            aside=os.path.isdir(self.aside),
+            incoming=os.path.isdir(self.incoming),
+            empty=not os.path.isdir(self.wal) or not os.listdir(self.wal),
+        )
+
+    def set_aside(self) -> None:
+        os.rename(self.wal, self.aside)
+
+    def mount(self) -> None:
+        owner = os.stat(self.data)
+        os.mkdir(self.wal, mode=0o700)
+        used = int(run("du", "--summarize", "--block-size=1M", self.aside).split()[0])
+        options = f"size={used + self.free_mb}m,mode=0700,uid={owner.st_uid},gid={owner.st_gid}"
+        run("mount", "-t", "tmpfs", "-o", options, "pgfleet_drill", self.wal)
+
+    def fill(self) -> None:
+        run("cp", "--archive", self.aside + "/.", self.wal)
+
+    def enlarge(self) -> None:
+        run("mount", "-o", f"remount,size={self.roomy_mb}m", self.wal)
+
+    def segments(self) -> int:
+        facts = os.statvfs(self.wal)
+        return facts.f_blocks * facts.f_frsize // SEGMENT_BYTES
+
+    def copy_back(self) -> None:
+        shutil.rmtree(self.incoming, ignore_errors=True)
+        run("cp", "--archive", self.wal, self.incoming)
+        run("sync", "--file-system", self.incoming)
+
+    def unmount(self) -> None:
+        run("umount", self.wal)
+
+    def take_copy(self) -> None:
+        self.put_in_place(self.incoming)
+
+    def put_back(self) -> None:
+        self.put_in_place(self.aside)
+
+    def put_in_place(self, source: str) -> None:
+        if os.path.isdir(self.wal):
+            os.rmdir(self.wal)  # empty, or this is not what we made
+        os.rename(source, self.wal)
+
+    def forget(self) -> None:
+        shutil.rmtree(self.aside, ignore_errors=True)
+
+
+def run(*command: str) -> str:
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise PgFleetError(
+            f"{' '.join(command)} failed: {' '.join(done.stderr.split())}",
+            "The drill needs root and a kernel that lets it mount (not every container may).",
+            "command_failed",
+        )
+    return done.stdout
+
+
+def main() -> NoReturn:
+    module = AnsibleModule(
+        argument_spec={
+            "data_directory": {"type": "path", "required": True},
+            "bin_dir": {"type": "path"},
+            "state": {"type": "str", "required": True, "choices": [SMALL, ROOMY, NORMAL]},
+            "free_mb": {"type": "int", "default": 20},
+            "roomy_mb": {"type": "int", "default": 1024},
+        },
+        supports_check_mode=True,
+    )
+    disk = Disk(module.params)
+    try:
+        found = disk.read(module.params["bin_dir"] or find_bin_dir())
+        steps = plan_disk(found, module.params["state"])
+        for step in [] if module.check_mode else steps:
+            getattr(disk, step)()
+    except PgFleetError as error:
+        module.fail_json(**error.as_result())
+    after = found.state if module.params["state"] == ROOMY else module.params["state"]
+    diff = {"before": {"state": found.state}, "after": {"state": after}}
+    leftover = found.mounted or found.aside or found.incoming
+    module.exit_json(
+        changed=bool(steps), before=found.state, after=after, leftover=leftover, steps=steps, diff=diff,
+        segments=None if module.check_mode else disk.segments(),
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from ._failover import rank
 from ._restart import primary_first
 from ._status import STREAMING
 from ._switchover import DONE, WHOLE, Change, OperationRefused, Results, refuse_unknown
-from ._topology import STANDBY, Node, Topology, derive_topology
+from ._topology import PRIMARY, STANDBY, Node, Topology, derive_topology
 
 REJOIN, REBUILD, REMOVE = "rejoin", "rebuild", "remove"
 _PURPOSES = {
@@ -24,7 +25,9 @@ _PURPOSES = {
 def plan_node(results: Results, name: str, operation: str) -> Change:
     """An operation on one node; raises OperationRefused or TopologyConflict."""
     refuse_unknown(results, name, _PURPOSES[operation])
-    topology = derive_topology([Node.from_status(node, result) for node, result in results.items()], ())
+    nodes = [Node.from_status(node, result) for node, result in results.items()]
+    named = [node for node in nodes if node.name == name and operation != REMOVE]
+    topology = derive_topology([_giving_in(node, nodes) if node in named else node for node in nodes], ())
     _refuse_primary(topology, name)
     _refuse_silent(results, name, operation)
     if operation == REMOVE:
@@ -34,6 +37,12 @@ def plan_node(results: Results, name: str, operation: str) -> Change:
         steps = (f"{name} streams from {topology.primary} already.",)
         return Change(name, topology.primary, DONE, topology, (), (), steps)
     return _return(topology, name, operation)
+
+
+def _giving_in(node: Node, nodes: Sequence[Node]) -> Node:
+    """Of two primaries, the stopped one that is to be brought back gives in to the one that runs, whatever its timeline."""
+    rivals = [other for other in nodes if other is not node and other.role == PRIMARY and other.running]
+    return replace(node, timeline=0) if node.role == PRIMARY and not node.running and rivals else node
 
 
 def _refuse_primary(topology: Topology, name: str) -> None:

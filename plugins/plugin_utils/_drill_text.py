@@ -102,7 +102,7 @@ def _reads(result: Result) -> str:
 def _rows(result: Result) -> str:
     lost, doubt = result["acked_lost"], result["in_doubt"]
     if lost is None:
-        return "What became of the rows is not known, because the primary could not be read."
+        return "What became of the rows is not known, because no single primary could be read."
     kept = f"None of {result['acked']:,} acknowledged rows was lost" if not lost else (
         f"{lost:,} of {result['acked']:,} acknowledged rows ARE LOST"
     )  # fmt: skip

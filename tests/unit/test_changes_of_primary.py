@@ -214,6 +214,9 @@ OPERATIONS: dict[str, tuple[dict[str, Any], str, str, str | None]] = {
     "a former primary comes back": (
         {"a": primary(timeline=2, of=("b",)), "b": standby(timeline=2), "c": CRASHED}, "rejoin", "whole", "standby",
     ),
+    "a stopped rival on a newer timeline gives in": (
+        {"a": primary(of=("b",)), "b": standby(), "c": stopped(timeline=2)}, "rejoin", "whole", "standby",
+    ),
     "it is back already": ({"a": primary(), "b": standby(), "c": standby()}, "rejoin", "done", "standby"),
     "a standby that does not stream": ({"a": primary(of=("b",)), "b": standby(), "c": standby()}, "rejoin", "whole", "standby"),
     "a standby is rebuilt": ({"a": primary(), "b": standby(), "c": standby()}, "rebuild", "whole", "standby"),

@@ -71,9 +71,11 @@ def _end_group(process: subprocess.Popen[str]) -> None:
     process.wait()
 
 
-def run_guarded(command: Sequence[str], extra_environment: Mapping[str, str] | None = None) -> tuple[int, str]:
+def run_guarded(
+    command: Sequence[str], extra_environment: Mapping[str, str] | None = None, pass_fds: tuple[int, ...] = ()
+) -> tuple[int, str]:
     """Exit status and all output of a program."""
-    with guarded(command, extra_environment or {}) as process:
+    with guarded(command, extra_environment or {}, pass_fds) as process:
         text, _none = process.communicate()
     return process.returncode, text
 

@@ -14,7 +14,7 @@ from ._clone_passfile import passfile_line, passing
 from ._clone_recovery import make_conninfo
 from ._clone_source import conninfo_pairs
 from ._datadir import DataDir
-from ._datadir_child import guarded, run_guarded
+from ._datadir_child import run_guarded
 from ._datadir_swap import sync_directory, write_file
 from ._errors import PgFleetError
 from ._lsn import format_lsn
@@ -114,12 +114,9 @@ class Rewinding:
             raise self._failed(said)
 
     def _run(self, *more: str) -> tuple[int, str]:
-        with (
-            passing(self.password_line) as (environment, files),
-            guarded([*self.command, *more], environment, files) as process,
-        ):
-            said, _none = process.communicate()
-        return process.returncode, " ".join(said.split())
+        with passing(self.password_line) as (environment, files):
+            status, said = run_guarded([*self.command, *more], environment, files)
+        return status, " ".join(said.split())
 
     def _failed(self, said: str) -> RewindFailed:
         code, remedy = explain_refusal(said)

@@ -46,8 +46,8 @@ options:
     description: Directory of the server's programs. Default is that of the data directory's version.
     type: path
 extends_documentation_fragment:
-  - pgfleet.cluster.connection
   - pgfleet.cluster.following
+  - pgfleet.cluster.connection
   - pgfleet.cluster.attributes
 notes:
   - C(pg_ctl) stops the server, also one of systemd, whose unit is inactive afterwards. A unit with C(Restart=always) would start it

@@ -51,8 +51,8 @@ options:
     type: str
     default: postgres
 extends_documentation_fragment:
-  - pgfleet.cluster.connection
   - pgfleet.cluster.following
+  - pgfleet.cluster.connection
   - pgfleet.cluster.attributes
 notes:
   - A source that was promoted a moment ago must have made a checkpoint since.

@@ -82,7 +82,7 @@ def leads(fleet: Any, name: str) -> None:
         node: "primary" if node == name else "standby" for node in NODES
     }
     slots = {
-        node: fleet.psql(node, "SELECT string_agg(slot_name, ' ' ORDER BY 1) FROM pg_replication_slots")
+        node: fleet.psql(node, "SELECT string_agg(slot_name, ' ' ORDER BY slot_name) FROM pg_replication_slots")
         for node in NODES
     }
     assert slots == {

@@ -180,7 +180,9 @@ def test_a_standby_is_taken_out_and_comes_back(cluster: Any) -> None:
     cluster.hosts({"primary": {}}, {"node1": {}, "node2": {}})
     try:
         assert cluster.site().changed == 0
-        slots = cluster.psql("primary", "SELECT string_agg(slot_name, ' ' ORDER BY 1) FROM pg_replication_slots")
+        slots = cluster.psql(
+            "primary", "SELECT string_agg(slot_name, ' ' ORDER BY slot_name) FROM pg_replication_slots"
+        )
         assert slots == "node1_slot node2_slot"
     finally:
         cluster.all_hosts()

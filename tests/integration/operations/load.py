@@ -35,8 +35,8 @@ class Ledger:
 
     def lost(self, node: str) -> set[int]:
         """Acknowledged rows that a node does not have."""
-        found = self.fleet.psql(node, "SELECT n FROM ledger")
-        return {number for number, _moment in self.rows} - {int(line) for line in found.splitlines()}
+        acknowledged = {number for number, _moment in self.rows}  # first: more are acknowledged meanwhile
+        return acknowledged - {int(line) for line in self.fleet.psql(node, "SELECT n FROM ledger").splitlines()}
 
 
 @contextmanager

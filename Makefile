@@ -3,7 +3,8 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup runtime cluster status verify destroy drill test sweep bench bench-drills format clean \
+.PHONY: help setup runtime cluster status verify destroy drill lab lab-status lab-destroy vms test test-vms sweep bench bench-drills bench-vms \
+	format clean \
 	test-unit test-integration test-molecule lint sanity docs types galaxy
 
 CHECK = @.venv/bin/python tools/check.py
@@ -37,6 +38,18 @@ drill: ## Cause a fault under load and measure it (DRILL=switchover, or all; CON
 	@tools/setup.sh drills
 	@tools/play.sh playbooks/drill.yml -e drill=$(DRILL) -e confirm=$(or $(CONFIRM),no) $(ANSIBLE_ARGS)
 
+vms:
+	@tools/setup.sh vms
+
+lab: vms ## Make four virtual machines and the cluster on them (PGFLEET_NETNS=1: in a network namespace)
+	@tools/lab.sh up $(ANSIBLE_ARGS)
+
+lab-status: vms ## Show the cluster in the lab
+	@tools/lab.sh status $(ANSIBLE_ARGS)
+
+lab-destroy: vms ## Remove the lab's machines
+	@tools/lab.sh destroy $(ANSIBLE_ARGS)
+
 test: setup ## Run every test and check; ends with a table
 	$(CHECK)
 
@@ -51,6 +64,9 @@ test-molecule: setup ## The whole local cluster: check, converge, again, verify,
 
 sweep: setup ## Kill site.yml and switchover.yml at every one of their tasks; takes an hour or two
 	@PGFLEET_SWEEP=1 .venv/bin/pytest -s tests/integration/operations/test_interrupted.py $(PYTEST_ARGS)
+
+test-vms: setup ## The cluster on virtual machines: the scenarios kvm_vm and default (PGFLEET_NETNS=1)
+	$(CHECK) vms
 
 lint: setup ## ansible-lint, ruff, yamllint, changelog
 	$(CHECK) lint style changelog
@@ -76,6 +92,9 @@ bench: setup ## Measure against a bare shell script; writes build/bench.json
 
 bench-drills: setup ## Measure every drill (RUNS=20); writes build/drills.json
 	@PYTHONPATH=.cache .venv/bin/python -m ansible_collections.pgfleet.cluster.tests.bench.drills --runs $(or $(RUNS),20) $(BENCH_ARGS)
+
+bench-vms: setup ## Measure image, boot and plays on virtual machines; writes build/bench-vms.json
+	@PYTHONPATH=.cache .venv/bin/python -m ansible_collections.pgfleet.cluster.tests.bench.vms $(BENCH_ARGS)
 
 clean: ## Remove .venv, .cache, build and the caches of tools
 	@rm -rf .venv .cache build .ansible .mypy_cache .pytest_cache .ruff_cache tests/output

@@ -146,6 +146,28 @@ def molecule(step: Step) -> None:
     step.run(VENV / "molecule", "test", "-s", scenario, MOLECULE_GLOB="molecule/*/molecule.yml")
 
 
+def vms(step: Step) -> None:
+    """Both scenarios on virtual machines, in a network namespace of their own where PGFLEET_NETNS=1.
+
+    Packages and image come from outside of it. What an earlier run left, killed or not, is removed first and last.
+    """
+    inventory = ROOT / "molecule/default/inventory"
+    namespace: list[str | Path] = []
+    if os.environ.get("PGFLEET_NETNS") == "1":
+        namespace = [ROOT / "tools/netns.sh", "run", "pgfleet-test"]
+    if not step.run(VENV / "ansible-playbook", "-i", inventory, "playbooks/image.yml"):
+        return
+    os.environ.update(mitogen())
+    for scenario in os.environ.get("MOLECULE_SCENARIO", "kvm_vm default").split():
+        words = [*namespace, VENV / "molecule"]
+        try:
+            step.run(*words, "test", "-s", scenario, MOLECULE_GLOB="molecule/*/molecule.yml")
+        except KeyboardInterrupt:
+            if not namespace:
+                step.run(*words, "destroy", "-s", scenario, MOLECULE_GLOB="molecule/*/molecule.yml")
+            raise
+
+
 def sanity(step: Step) -> None:
     stand_in_for_get_pip()
     here = copy_of_the_tree(BUILD / "sanity")
@@ -243,6 +265,22 @@ STEPS: dict[str, Callable[[Step], None]] = {
     "integration": pytest_step("tests/integration"),
     "molecule": molecule,
 }
+# Steps that run only when they are named.
+NAMED_STEPS: dict[str, Callable[[Step], None]] = {"vms": vms}
+
+
+def mitogen() -> dict[str, str]:
+    """Makes tasks on emulated machines cheap, where it is installed."""
+    package = importlib.util.find_spec("ansible_mitogen")
+    if os.environ.get("PGFLEET_MITOGEN") == "0" or not (package and package.origin):
+        return {}
+    strategies = Path(package.origin).with_name("plugins") / "strategy"
+    return {
+        "ANSIBLE_STRATEGY": "mitogen_linear",
+        "ANSIBLE_STRATEGY_PLUGINS": str(strategies),
+        "ANSIBLE_DEPRECATION_WARNINGS": "false",
+    }
+
 
 GIT = ("git", "-c", "safe.directory=*")
 BASE_ENVIRONMENT = {
@@ -282,7 +320,7 @@ def run_step(name: str) -> Step:
     print(f"\n=== {name}", flush=True)
     start = time.monotonic()
     try:
-        STEPS[name](step)
+        {**STEPS, **NAMED_STEPS}[name](step)
     except Exception as error:
         step.failures.append(f"{type(error).__name__}: {error}")
     step.finish(time.monotonic() - start)
@@ -291,8 +329,8 @@ def run_step(name: str) -> Step:
 
 def main() -> int:
     names = sys.argv[1:] or list(STEPS)
-    if unknown := [name for name in names if name not in STEPS]:
-        print(f"There is no step {', '.join(unknown)}; there are {', '.join(STEPS)}.", file=sys.stderr)
+    if unknown := [name for name in names if name not in {**STEPS, **NAMED_STEPS}]:
+        print(f"There is no step {', '.join(unknown)}; there are {', '.join((*STEPS, *NAMED_STEPS))}.", file=sys.stderr)
         return 2
     for name, value in pagila_data().items():
         os.environ.setdefault(name, value)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is not there yet: tools/setup.sh runtime (for the plays), drills (for those, too) or tests (for everything).
+# Installs what is not there yet: tools/setup.sh runtime (for the plays), drills or vms (for those, too) or tests (for everything).
 # Finished parts leave a stamp, so a second run costs nothing; an interrupted one is finished by the next.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 # The Python package that carries the collections, for machines that cannot reach Galaxy.
 COLLECTIONS_PACKAGE=ansible==12.3.0
-COLLECTIONS="ansible.posix community.general community.postgresql"
+COLLECTIONS="ansible.posix community.general community.libvirt community.postgresql"
 
 as_root() {
     if is_root; then
@@ -164,9 +164,13 @@ fi
 if [ "$level" = drills ] && ! fresh .venv/stamp-drills requirements.txt requirements-drills.txt; then
     install_python_packages drills requirements.txt requirements-drills.txt
 fi
+if [ "$level" = vms ] && ! .venv/bin/python -c 'import ansible_mitogen' 2>/dev/null; then
+    (install_python_packages vms requirements.txt requirements-vms.txt) || say "Without them it only takes longer."
+fi
 if [ "$level" = tests ]; then
-    if ! fresh .venv/stamp-tests requirements.txt requirements-drills.txt requirements-test.txt; then
-        install_python_packages tests requirements.txt requirements-drills.txt requirements-test.txt
+    everything="requirements.txt requirements-drills.txt requirements-vms.txt requirements-test.txt"
+    if ! fresh .venv/stamp-tests $everything; then
+        install_python_packages tests $everything
     fi
     install_test_packages
 fi

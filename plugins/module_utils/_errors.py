@@ -58,3 +58,15 @@ class QueryFailed(PgFleetError):
     """The server refused a statement."""
 
     code = "query_failed"
+
+
+class MachineConflict(PgFleetError):
+    """Virtual machines cannot be brought to the wanted state."""
+
+    code = "machine_conflict"
+
+
+class MachineFailed(PgFleetError):
+    """A virtual machine died, or was not ready in time."""
+
+    code = "machine_failed"

@@ -184,10 +184,8 @@ import glob
 import hashlib
 import os
 import pwd
-import shutil
 import socket
 import stat
-import subprocess
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
@@ -197,37 +195,22 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._as_user import ca
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import find_server
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._look import look_until
+from ansible_collections.pgfleet.cluster.plugins.module_utils._machine import (
+    filesystem_of,
+    missing_packages,
+    output_of,
+    read_text,
+    service_manager,
+)
 from ansible_collections.pgfleet.cluster.plugins.module_utils._node import (
     choose_version,
     expand,
-    installed_packages,
-    missing,
     normal_locale,
     parse_os_release,
 )
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import PSYCOPG2_ERROR
 
 OWNED_SETTINGS = "conf.d/pgfleet.conf"
-
-
-def read_text(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except OSError:
-        return ""
-
-
-def output_of(*command: str) -> list[str]:
-    """Lines that a program prints; none where the program is not there."""
-    if not shutil.which(command[0]):
-        return []
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
-    return done.stdout.splitlines()
-
-
-def missing_packages(wanted: list[str]) -> list[str]:
-    return missing(wanted, installed_packages(output_of("dpkg-query", "-W", "-f", "${db:Status-Abbrev}${Package}\n")))
 
 
 def missing_locales(wanted: list[str]) -> list[str]:
@@ -271,18 +254,6 @@ def owner_name(uid: int) -> str:
         return str(uid)
 
 
-def filesystem_of(path: str) -> dict[str, Any]:
-    """Size and free bytes of the file system that holds, or would hold, a path."""
-    while not os.path.isdir(path):
-        path = os.path.dirname(path)
-    usage = os.statvfs(path)
-    return {
-        "path": path,
-        "total_bytes": usage.f_frsize * usage.f_blocks,
-        "free_bytes": usage.f_frsize * usage.f_bavail,
-    }
-
-
 def ask_server(params: dict[str, Any], data: str, bin_dir: str, port: int) -> dict[str, Any] | None:
     """The server's status, by the login of its own user; None where nobody could ask."""
     if not params["unix_socket_directory"] or PSYCOPG2_ERROR or not os.path.isdir(bin_dir):
@@ -315,7 +286,7 @@ def run(params: dict[str, Any]) -> dict[str, Any]:
             "name": release.get("PRETTY_NAME"),
         },
         "version": version,
-        "service_manager": "systemd" if os.path.isdir("/run/systemd/system") else "none",
+        "service_manager": service_manager(),
         "missing_packages": missing_packages([expand(name, version, "") for name in params["packages"]]),
         "missing_locales": missing_locales(params["locales"]),
         "files": {path: describe(path) for path in files},

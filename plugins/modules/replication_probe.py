@@ -120,7 +120,7 @@ def replay_delays(server: Server, lsn: str, started: float, params: dict[str, An
                 delays_ms=delays,
             )
         time.sleep(POLL_SECONDS)
-    return delays
+    return {name: delays[name] for name in params["standbys"]}
 
 
 def read(server: Server, params: dict[str, Any]) -> dict[str, Any]:

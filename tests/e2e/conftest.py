@@ -1,4 +1,4 @@
-"""A cluster that site.yml has made, as a person with a shell on its machine sees it.
+"""A cluster that site.yml has made, as a person with a shell on its machines sees it.
 
 The inventory is the one given with ``--ansible-inventory``: a scenario's, or that of a cluster of your own.
 """
@@ -8,19 +8,19 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import subprocess
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+from ansible.vars.manager import VariableManager
 from testinfra.host import Host
-
-AS_POSTGRES = "runuser -u postgres --" if os.geteuid() == 0 else "sudo -n -u postgres"
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,31 @@ class Node:
     is_primary: bool
     port: int
     cluster: str
+    address: str
     machine: Host
+    is_local: bool
+
+    @property
+    def as_postgres(self) -> str:
+        return "runuser -u postgres --" if self.is_local and os.geteuid() == 0 else "sudo -n -u postgres"
+
+    @property
+    def become_root(self) -> str:
+        return "" if self.is_local and os.geteuid() == 0 else "sudo -n"
 
     def __str__(self) -> str:
         return self.name
 
     def shell(self, command: str) -> str:
         """Output of a command that must succeed, run as postgres."""
-        done = self.machine.run(f"cd / && {AS_POSTGRES} sh -c {shlex.quote(command)}")
+        return self._run(self.as_postgres, command)
+
+    def root(self, command: str) -> str:
+        """Output of a command that must succeed, run as root."""
+        return self._run(self.become_root, command)
+
+    def _run(self, become: str, command: str) -> str:
+        done = self.machine.run(f"cd / && {become} sh -c {shlex.quote(command)}")
         assert done.rc == 0, f"{self}: {command}: {done.stderr}"
         return str(done.stdout).strip()
 
@@ -49,14 +66,22 @@ class Node:
     def refusal(self, statement: str, options: str = "", environment: str = "") -> str:
         """The words in which psql says no; the test fails when it does not."""
         done = self.machine.run(
-            f"cd / && {AS_POSTGRES} env {environment} psql -Xw -v VERBOSITY=verbose -p {self.port} {options}"
+            f"cd / && {self.as_postgres} env {environment} psql -Xw -v VERBOSITY=verbose -p {self.port} {options}"
             f" -c {shlex.quote(statement)}"
         )
         assert done.rc != 0, f"{self} did: {statement}: {done.stdout}"
         return str(done.stderr)
 
+    @cached_property
+    def settings(self) -> dict[str, str]:
+        """All settings, asked for once: a round trip to an emulated machine takes a second."""
+        shown: dict[str, str] = json.loads(
+            self.psql("SELECT json_object_agg(name, current_setting(name, true)) FROM pg_settings")
+        )
+        return shown
+
     def setting(self, name: str) -> str:
-        return self.psql(f"SHOW {name}")
+        return self.settings[name]
 
     @property
     def config(self) -> Path:
@@ -74,20 +99,49 @@ def eventually(check: Callable[[], bool], seconds: float = 10) -> float:
 
 @cache
 def nodes_of(inventory: str) -> tuple[Node, ...]:
-    command = [str(Path(sys.executable).with_name("ansible-inventory")), "-i", inventory, "--list"]
-    listed = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    loader = DataLoader()
+    hosts = InventoryManager(loader=loader, sources=[inventory])
+    manager = VariableManager(loader=loader, inventory=hosts)
 
-    def node(name: str) -> Node:
-        variables: dict[str, Any] = listed["_meta"]["hostvars"][name]
+    def node(name: str, is_primary: bool) -> Node:
+        variables = manager.get_vars(host=hosts.get_host(name))
+        templar = Templar(loader=loader, variables=variables)
+
+        def option(key: str, default: Any = "") -> Any:
+            return templar.template(variables[key]) if key in variables else default
+
+        is_local = option("ansible_connection") == "local"
         return Node(
             name=name,
-            is_primary=name in listed["pg_primary"]["hosts"],
-            port=variables["pg_server_port"],
-            cluster=f"{variables['pg_server_fleet']}_{name}",
-            machine=Host.get_host("local://"),
+            is_primary=is_primary,
+            port=int(option("pg_server_port", 5432)),
+            cluster=option("pg_server_cluster", "main"),
+            address=option("pg_server_address", option("ansible_host")),
+            machine=Host.get_host("local://") if is_local else by_ssh(option),
+            is_local=is_local,
         )
 
-    return tuple(node(name) for group in ("pg_primary", "pg_standby") for name in listed[group]["hosts"])
+    groups: Mapping[str, Any] = hosts.get_groups_dict()
+    return tuple(node(name, group == "pg_primary") for group in ("pg_primary", "pg_standby") for name in groups[group])
+
+
+def by_ssh(option: Callable[..., Any]) -> Host:
+    """One connection, kept, with the key and the known hosts that the plays use."""
+    return Host.get_host(
+        f"ssh://{option('ansible_user')}@{option('ansible_host')}",
+        ssh_identity_file=option("ansible_ssh_private_key_file"),
+        ssh_extra_args=option("ansible_ssh_common_args"),
+        controlpersist=300,
+        timeout=60,
+    )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Clusters of one machine have no machines to look at."""
+    inventory = config.getoption("--ansible-inventory")
+    if collection_path.name == "test_machines.py" and inventory and nodes_of(inventory)[0].is_local:
+        return True
+    return None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

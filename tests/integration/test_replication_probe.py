@@ -31,6 +31,17 @@ def test_a_row_that_does_not_arrive_is_an_error(servers: Any, module: Any) -> No
     assert read["code"] == "not_replayed"
 
 
+def test_delays_come_in_the_order_of_the_standbys_and_not_of_their_speed(servers: Any, module: Any) -> None:
+    primary = servers.primary()
+    servers.standby(primary, name="slow", recovery_min_apply_delay="500ms")
+    servers.standby(primary, name="quick")
+    primary.psql("CREATE TABLE warm_up ()")
+    written = module("replication_probe", action="write", token="t1", standbys=["slow", "quick"], **primary.login)
+    assert not written["failed"], written
+    assert list(written["delays_ms"]) == ["slow", "quick"]
+    assert written["delays_ms"]["slow"] > written["delays_ms"]["quick"]
+
+
 def test_a_primary_does_not_pass_as_a_standby(servers: Any, module: Any) -> None:
     primary = servers.primary()
     module("replication_probe", action="write", token="t1", **primary.login)

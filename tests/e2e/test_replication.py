@@ -1,4 +1,4 @@
-"""The nodes of the local cluster together: three standbys follow, each through a slot of its own."""
+"""The nodes of the cluster together: three standbys follow, each through a slot of its own."""
 
 from __future__ import annotations
 
@@ -28,15 +28,16 @@ def test_each_standby_has_its_own_active_slot(primary, standbys):
 
 def test_standby_follows_the_primary(standby, primary):
     assert standby.psql("SELECT pg_is_in_recovery()") == "t"
-    receiver = standby.psql("SELECT status, slot_name, sender_port FROM pg_stat_wal_receiver")
-    assert receiver == f"streaming|{standby.name}_slot|{primary.port}"
+    receiver = standby.psql("SELECT status, slot_name, sender_host, sender_port FROM pg_stat_wal_receiver")
+    assert receiver == f"streaming|{standby.name}_slot|{primary.address}|{primary.port}"
     system = "SELECT system_identifier FROM pg_control_system()"
     assert standby.psql(system) == primary.psql(system)
 
 
 def test_pagila_is_complete_everywhere(node):
-    counts = {table: int(node.psql(f"SELECT count(*) FROM public.{table}", "pagila")) for table in PAGILA}
-    assert counts == PAGILA
+    each = " UNION ALL ".join(f"SELECT '{table}', count(*) FROM public.{table}" for table in PAGILA)
+    rows = (line.split("|") for line in node.psql(each, "pagila").splitlines())
+    assert {table: int(count) for table, count in rows} == PAGILA
     by_partition = node.psql(
         "SELECT count(*) FROM public.payment GROUP BY tableoid ORDER BY tableoid::regclass::text", "pagila"
     )
@@ -76,7 +77,7 @@ def test_replicator_may_replicate_and_nothing_else(primary):
 def test_replicator_cannot_log_in_to_a_database(standby, primary):
     words = primary.refusal(
         "SELECT * FROM public.actor",
-        "-h 127.0.0.1 -U replicator -d pagila",
+        f"-h {primary.address} -U replicator -d pagila",
         f"PGPASSFILE={standby.config}/replication.pgpass",
     )
     assert "no pg_hba.conf entry" in words
@@ -84,6 +85,8 @@ def test_replicator_cannot_log_in_to_a_database(standby, primary):
 
 def test_replicator_cannot_replicate_without_the_password(primary):
     words = primary.refusal(
-        "IDENTIFY_SYSTEM", "-h 127.0.0.1 'user=replicator replication=true'", "PGPASSFILE=/dev/null PGPASSWORD=wrong"
+        "IDENTIFY_SYSTEM",
+        f"-h {primary.address} 'user=replicator replication=true'",
+        "PGPASSFILE=/dev/null PGPASSWORD=wrong",
     )
     assert "password authentication failed" in words

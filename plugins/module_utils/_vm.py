@@ -1,0 +1,138 @@
+# Copyright (c) 2026 The pgfleet.cluster developers
+# MIT License (see LICENSE or https://opensource.org/license/mit)
+"""Virtual machines: what is wanted, what a hypervisor has, and the values that both share. No I/O."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import re
+import uuid
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ._errors import InvalidInput
+
+UNIT_GB = 1024**3
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://github.com/pgfleet/cluster/machine")
+
+# How a change reaches a machine that is there.
+LIVE, RESTART, REBUILD = "live", "restart", "rebuild"
+HOW = {
+    "autostart": LIVE,
+    "memory_mb": RESTART,
+    "vcpus": RESTART,
+    "disk_gb": RESTART,
+    "hardware": RESTART,
+    "image": REBUILD,
+    "address": REBUILD,
+    "access": REBUILD,
+}
+
+
+def short_hash(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """All by which two machines of one name can differ.
+
+    ``image`` and ``access`` (addresses beside its own, users and keys) are hashes of what they are made of, and
+    ``hardware`` is the hash of the rest of the definition.
+    """
+
+    address: str
+    memory_mb: int
+    vcpus: int
+    disk_gb: int
+    image: str
+    access: str
+    hardware: str
+    autostart: bool = False
+
+    def changes_to(self, other: Shape) -> tuple[str, ...]:
+        ours, theirs = asdict(self), asdict(other)
+        return tuple(name for name in HOW if ours[name] != theirs[name])
+
+
+def how_to_change(before: Shape, after: Shape) -> str | None:
+    """The mildest of live, restart and rebuild that leads from one to the other; None where they are the same."""
+    ways = {HOW[name] for name in before.changes_to(after)}
+    if after.disk_gb < before.disk_gb:
+        ways.add(REBUILD)
+    return next((way for way in (REBUILD, RESTART, LIVE) if way in ways), None)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine as the user wants it."""
+
+    name: str
+    shape: Shape
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise InvalidInput(
+                f"'{self.name}' is not a name for a machine.",
+                "Use 1 to 63 lower-case letters, digits and hyphens, as for a host name.",
+            )
+        try:
+            ipaddress.IPv4Address(self.shape.address)
+        except ValueError as error:
+            raise InvalidInput(
+                f"The address of machine '{self.name}', '{self.shape.address}', is not an IPv4 address.",
+                "Give one, without a mask.",
+            ) from error
+        for option in ("memory_mb", "vcpus", "disk_gb"):
+            if getattr(self.shape, option) < 1:
+                raise InvalidInput(f"{option} of machine '{self.name}' is less than 1.", "Give a whole number from 1.")
+
+    @property
+    def mac(self) -> str:
+        """Always the same for one name, in the range that QEMU's machines use."""
+        digits = hashlib.sha256(self.name.encode()).hexdigest()
+        return f"52:54:00:{digits[0:2]}:{digits[2:4]}:{digits[4:6]}"
+
+    @property
+    def uuid(self) -> str:
+        return str(uuid.uuid5(_NAMESPACE, self.name))
+
+
+@dataclass(frozen=True)
+class Domain:
+    """A domain that the hypervisor has. ``shape`` is None for one that is not of this collection.
+
+    One without its files is not ``complete``: it is being made, or was being made anew, when a run was killed.
+    """
+
+    name: str
+    uuid: str
+    running: bool
+    fleet: str = ""
+    shape: Shape | None = None
+    files: tuple[str, ...] = ()
+    console: str = ""
+    complete: bool = True
+
+    def is_ours(self, fleet: str) -> bool:
+        return self.shape is not None and self.fleet == fleet
+
+
+@dataclass(frozen=True)
+class Host:
+    """What bounds machines: the network (``address`` is the hypervisor's own in it), room, files in the way."""
+
+    network: str
+    cidr: str
+    address: str
+    memory_free_mb: int
+    disk_free_gb: int
+    image_gb: float
+    files: frozenset[str] = field(default_factory=frozenset)
+
+
+def result_of(shape: Shape | None, state: str) -> dict[str, Any]:
+    """A machine in a diff."""
+    return {"state": state, **(asdict(shape) if shape else {})}

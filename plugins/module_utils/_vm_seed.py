@@ -1,0 +1,107 @@
+# Copyright (c) 2026 The pgfleet.cluster developers
+# MIT License (see LICENSE or https://opensource.org/license/mit)
+"""What a machine is told at its first boot, in cloud-init's NoCloud format. No I/O."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ._vm import Machine, short_hash
+
+# Modules of cloud-init that the seed needs; the rest costs seconds of every boot and would do nothing.
+_FIRST = ["write_files", "set_hostname", "update_hostname", "users_groups", "ssh"]
+_GROW = ["growpart", "resizefs"]
+_LOOPBACK_HOSTS = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"
+
+
+@dataclass(frozen=True)
+class HostKey:
+    """An ed25519 host key that is known before the machine is."""
+
+    private: str
+    public: str
+
+
+@dataclass(frozen=True)
+class Access:
+    """Who may log in, and the network around the machine. ``hosts`` are names by address."""
+
+    user: str
+    authorized_keys: tuple[str, ...]
+    prefix: int
+    gateway: str
+    nameservers: tuple[str, ...]
+    hosts: Mapping[str, str]
+
+    def hash(self, host_key: HostKey) -> str:
+        """Of all that a machine takes from its seed, without the names of others: those change as a fleet grows."""
+        public = " ".join(host_key.public.split()[:2])
+        return short_hash(self.user, *self.authorized_keys, str(self.prefix), self.gateway, *self.nameservers, public)
+
+
+def seed_files(machine: Machine, access: Access, host_key: HostKey, partitioned: bool) -> dict[str, str]:
+    """Names and texts of the seed's files. JSON is YAML, and needs no other library.
+
+    A ``partitioned`` disk is grown by cloud-init; one without partitions is by its file system table.
+    """
+    return {
+        "meta-data": json.dumps({"instance-id": machine.uuid, "local-hostname": machine.name}),
+        "user-data": "#cloud-config\n" + json.dumps(_user_data(machine, access, host_key, partitioned)),
+        "network-config": json.dumps(_network(machine, access)),
+    }
+
+
+def hosts_file(hosts: Mapping[str, str]) -> str:
+    """All nodes by name: neither sudo nor a server then waits for a name server."""
+    by_address = sorted(hosts.items(), key=lambda item: ipaddress.ip_address(item[0]))
+    return _LOOPBACK_HOSTS + "".join(f"{address} {name}\n" for address, name in by_address)
+
+
+def _user_data(machine: Machine, access: Access, host_key: HostKey, partitioned: bool) -> dict[str, Any]:
+    return {
+        "hostname": machine.name,
+        "preserve_hostname": False,
+        "manage_etc_hosts": False,
+        "disable_root": True,
+        "ssh_pwauth": False,
+        "users": [
+            {
+                "name": access.user,
+                "shell": "/bin/bash",
+                "sudo": "ALL=(ALL) NOPASSWD:ALL",
+                "lock_passwd": True,
+                "ssh_authorized_keys": list(access.authorized_keys),
+            }
+        ],
+        "ssh_deletekeys": True,
+        "ssh_keys": {"ed25519_private": host_key.private, "ed25519_public": host_key.public},
+        "write_files": [
+            {
+                "path": "/etc/hosts",
+                "permissions": "0644",
+                "content": hosts_file({**access.hosts, machine.shape.address: machine.name}),
+            }
+        ],
+        "cloud_init_modules": [*(_GROW if partitioned else []), *_FIRST],
+        "cloud_config_modules": [],
+        "cloud_final_modules": ["final_message"],
+    }
+
+
+def _network(machine: Machine, access: Access) -> dict[str, Any]:
+    card: dict[str, Any] = {
+        "match": {"macaddress": machine.mac},
+        "addresses": [f"{machine.shape.address}/{access.prefix}"],
+        "dhcp4": False,
+        "dhcp6": False,
+        "accept-ra": False,
+    }
+    if access.gateway:
+        card["routes"] = [{"to": "default", "via": access.gateway}]
+    if access.nameservers:
+        card["nameservers"] = {"addresses": list(access.nameservers)}
+    return {"version": 2, "ethernets": {"lan": card}}

@@ -1,0 +1,52 @@
+#!/bin/sh
+# After the packages are installed: what makes the tree an image that boots fast and has no identity yet.
+set -eu
+root=$1
+here=$(cd "$(dirname "$0")" && pwd)
+
+# Units that a throwaway machine does not need: on an emulated CPU each costs a good part of a second.
+chroot "$root" systemctl mask --quiet \
+    apt-daily.service apt-daily.timer apt-daily-upgrade.service apt-daily-upgrade.timer dpkg-db-backup.timer \
+    e2scrub_all.timer e2scrub_reap.service fstrim.timer man-db.timer getty-static.service getty@tty1.service \
+    serial-getty@ttyS0.service systemd-networkd-wait-online.service systemd-binfmt.service \
+    proc-sys-fs-binfmt_misc.automount proc-sys-fs-binfmt_misc.mount systemd-pstore.service systemd-hwdb-update.service \
+    modprobe@drm.service modprobe@efi_pstore.service modprobe@configfs.service modprobe@fuse.service \
+    modprobe@loop.service modprobe@dm_mod.service sys-kernel-config.mount sys-fs-fuse-connections.mount \
+    sys-kernel-debug.mount sys-kernel-tracing.mount dev-hugepages.mount dev-mqueue.mount \
+    cloud-init-hotplugd.socket sshd-keygen.service ssh.socket remote-fs.target
+
+cp "$here/cloud.cfg" "$root/etc/cloud/cloud.cfg.d/90-pgfleet.cfg"
+echo 'policy: enabled' >"$root/etc/cloud/ds-identify.cfg"
+echo '/dev/vda / ext4 noatime,x-systemd.growfs 0 0' >"$root/etc/fstab"
+echo 'nameserver 127.0.0.1' >"$root/etc/resolv.conf"
+mkdir -p "$root/etc/systemd/journald.conf.d"
+printf '[Journal]\nStorage=volatile\n' >"$root/etc/systemd/journald.conf.d/pgfleet.conf"
+
+# Who a machine is comes with its seed.
+: >"$root/etc/machine-id"
+rm -f "$root"/etc/ssh/ssh_host_* "$root/var/lib/dbus/machine-id" "$root/etc/hostname"
+chroot "$root" passwd --quiet --lock root
+chroot "$root" systemctl enable --quiet systemd-networkd.service
+
+# An initrd that does one thing: the driver of the disk, then the real root.
+kernel=$(ls "$root/lib/modules")
+modules=$root/lib/modules/$kernel/kernel
+tiny=$root/tmp/initrd
+mkdir -p "$tiny/bin" "$tiny/dev" "$tiny/proc" "$tiny/root" "$tiny/modules"
+cp "$root/bin/busybox" "$tiny/bin/busybox"
+cp "$here/init" "$tiny/init"
+chmod 0755 "$tiny/init"
+for name in block/virtio_blk net/virtio_net char/hw_random/virtio-rng; do
+    modprobe_order=$(chroot "$root" modprobe -S "$kernel" --show-depends "${name##*/}" | sed -n 's/^insmod //p')
+    for file in $modprobe_order; do
+        [ -e "$tiny/modules/$(basename "$file" .xz)" ] && continue
+        xz -dc "$root/$file" >"$tiny/modules/$(basename "$file" .xz)"
+        echo "$(basename "$file" .xz)" >>"$tiny/modules/order"
+    done
+done
+[ -d "$modules" ]
+(cd "$tiny" && find . | LC_ALL=C sort | chroot "$root" sh -c 'cd /tmp/initrd && cpio --quiet -o -H newc -R 0:0' >"$root/initrd.lab")
+rm -rf "$tiny"
+
+# Everything above is done: nothing under /usr is newer than these, so the first boot does not do it again.
+touch "$root/etc/.updated" "$root/var/.updated"

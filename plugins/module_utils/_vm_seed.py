@@ -15,6 +15,8 @@ from ._vm import Machine, short_hash
 # Modules of cloud-init that the seed needs; the rest costs seconds of every boot and would do nothing.
 _FIRST = ["write_files", "set_hostname", "update_hostname", "users_groups", "ssh"]
 _GROW = ["growpart", "resizefs"]
+# Said here and not by ssh_pwauth, which would take one more module.
+_SSHD = "PasswordAuthentication no\nKbdInteractiveAuthentication no\n"
 _LOOPBACK_HOSTS = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"
 
 
@@ -67,7 +69,6 @@ def _user_data(machine: Machine, access: Access, host_key: HostKey, partitioned:
         "preserve_hostname": False,
         "manage_etc_hosts": False,
         "disable_root": True,
-        "ssh_pwauth": False,
         "users": [
             {
                 "name": access.user,
@@ -84,7 +85,8 @@ def _user_data(machine: Machine, access: Access, host_key: HostKey, partitioned:
                 "path": "/etc/hosts",
                 "permissions": "0644",
                 "content": hosts_file({**access.hosts, machine.shape.address: machine.name}),
-            }
+            },
+            {"path": "/etc/ssh/sshd_config.d/10-pgfleet.conf", "permissions": "0644", "content": _SSHD},
         ],
         "cloud_init_modules": [*(_GROW if partitioned else []), *_FIRST],
         "cloud_config_modules": [],

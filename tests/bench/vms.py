@@ -81,7 +81,7 @@ def play(
         "ANSIBLE_DEPRECATION_WARNINGS": "false",
     }
     prefix: list[str | Path] = [ROOT / "tools/netns.sh", "in", NAMESPACE] if IN_NAMESPACE and inside else []
-    words = [VENV / "ansible-playbook", "-i", INVENTORY, ROOT / playbook, "-e", "confirm=yes", *more]
+    words: list[str | Path] = [VENV / "ansible-playbook", "-i", INVENTORY, ROOT / playbook, "-e", "confirm=yes", *more]
     return timed(
         "env", *(f"{name}={value}" for name, value in {**known, **(environment or {})}.items()), *prefix, *words
     )

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import init_plugin_loader
 from ansible.template import Templar
 from ansible.vars.manager import VariableManager
 from testinfra.host import Host
@@ -99,6 +100,7 @@ def eventually(check: Callable[[], bool], seconds: float = 10) -> float:
 
 @cache
 def nodes_of(inventory: str) -> tuple[Node, ...]:
+    init_plugin_loader()  # variables have lookups in them
     loader = DataLoader()
     hosts = InventoryManager(loader=loader, sources=[inventory])
     manager = VariableManager(loader=loader, inventory=hosts)
@@ -127,11 +129,14 @@ def nodes_of(inventory: str) -> tuple[Node, ...]:
 
 def by_ssh(option: Callable[..., Any]) -> Host:
     """One connection, kept, with the key and the known hosts that the plays use."""
+    sockets = Path.home() / ".ansible/cp"
+    sockets.mkdir(mode=0o700, parents=True, exist_ok=True)
     return Host.get_host(
         f"ssh://{option('ansible_user')}@{option('ansible_host')}",
         ssh_identity_file=option("ansible_ssh_private_key_file"),
         ssh_extra_args=option("ansible_ssh_common_args"),
-        controlpersist=300,
+        controlpath=f"{sockets}/e2e-%%C",  # formatted by testinfra, then by ssh
+        controlpersist=60,
         timeout=60,
     )
 

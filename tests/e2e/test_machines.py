@@ -25,7 +25,9 @@ def test_address_is_static(node):
 
 def test_every_node_is_known_by_name(node, nodes):
     names = " ".join(other.name for other in nodes)
-    known = dict(line.split()[:2][::-1] for line in node.shell(f"getent ahostsv4 {names} | grep STREAM").splitlines())
+    known = {
+        line.split()[2]: line.split()[0] for line in node.shell(f"getent ahostsv4 {names} | grep STREAM").splitlines()
+    }
     for other in nodes:
         assert known[other.name] == other.address
     entries = [line.split() for line in node.shell("cat /etc/hosts").splitlines()]

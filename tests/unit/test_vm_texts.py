@@ -85,21 +85,20 @@ ACCESS = Access(
 
 
 def test_seed():
-    files = seed_files(NODE, ACCESS, KEY, partitioned=False)
-    assert json.loads(files["meta-data"]) == {"instance-id": NODE.uuid, "local-hostname": "node1"}
-    (card,) = json.loads(files["network-config"])["ethernets"].values()
+    seed = seed_files(NODE, ACCESS, KEY, partitioned=False)
+    assert json.loads(seed["meta-data"]) == {"instance-id": NODE.uuid, "local-hostname": "node1"}
+    (card,) = json.loads(seed["network-config"])["ethernets"].values()
     assert card["match"] == {"macaddress": NODE.mac}
     assert card["addresses"] == ["192.168.122.101/24"]
     assert card["routes"] == [{"to": "default", "via": "192.168.122.1"}]
-    head, text = files["user-data"].split("\n", 1)
+    head, text = seed["user-data"].split("\n", 1)
     user_data = json.loads(text)
     assert head == "#cloud-config"
     assert user_data["users"][0]["ssh_authorized_keys"] == ["ssh-ed25519 BBBB me"]
     assert user_data["ssh_keys"] == {"ed25519_private": KEY.private, "ed25519_public": KEY.public}
-    (hosts,) = user_data["write_files"]
-    assert hosts["path"] == "/etc/hosts"
-    assert hosts["content"].splitlines()[-2:] == ["192.168.122.100 primary", "192.168.122.101 node1"]
-    assert user_data["ssh_pwauth"] is False
+    files = {file["path"]: file["content"] for file in user_data["write_files"]}
+    assert files["/etc/hosts"].splitlines()[-2:] == ["192.168.122.100 primary", "192.168.122.101 node1"]
+    assert "PasswordAuthentication no\n" in files["/etc/ssh/sshd_config.d/10-pgfleet.conf"]
 
 
 def test_seed_without_gateway():

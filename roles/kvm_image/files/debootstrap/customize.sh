@@ -15,10 +15,21 @@ chroot "$root" systemctl mask --quiet \
     sys-kernel-debug.mount sys-kernel-tracing.mount dev-hugepages.mount dev-mqueue.mount \
     cloud-init-hotplugd.socket sshd-keygen.service ssh.socket remote-fs.target
 
-cp "$here/cloud.cfg" "$root/etc/cloud/cloud.cfg.d/90-pgfleet.cfg"
+for generator in ssh gpt-auto tpm2 hibernate-resume system-update rc-local; do
+    mkdir -p "$root/etc/systemd/system-generators"
+    ln -s /dev/null "$root/etc/systemd/system-generators/systemd-$generator-generator"
+done
+cp "$here/modprobe.conf" "$root/etc/modprobe.d/pgfleet.conf"
+
+cp "$here/cloud.cfg" "$root/etc/cloud/cloud.cfg"
+rm -f "$root/etc/cloud/cloud.cfg.d/05_logging.cfg"
 echo 'policy: enabled' >"$root/etc/cloud/ds-identify.cfg"
 echo '/dev/vda / ext4 noatime,x-systemd.growfs 0 0' >"$root/etc/fstab"
 echo 'nameserver 127.0.0.1' >"$root/etc/resolv.conf"
+install -D -m 0755 "$here/cloud-init" "$root/usr/local/lib/pgfleet/cloud-init"
+install -d "$root/etc/systemd/system/cloud-init-main.service.d"
+printf '[Service]\nExecStart=\nExecStart=/usr/local/lib/pgfleet/cloud-init --all-stages\n' \
+    >"$root/etc/systemd/system/cloud-init-main.service.d/pgfleet.conf"
 mkdir -p "$root/etc/systemd/journald.conf.d"
 printf '[Journal]\nStorage=volatile\n' >"$root/etc/systemd/journald.conf.d/pgfleet.conf"
 
@@ -30,21 +41,18 @@ chroot "$root" systemctl enable --quiet systemd-networkd.service
 
 # An initrd that does one thing: the driver of the disk, then the real root.
 kernel=$(ls "$root/lib/modules")
-modules=$root/lib/modules/$kernel/kernel
 tiny=$root/tmp/initrd
 mkdir -p "$tiny/bin" "$tiny/dev" "$tiny/proc" "$tiny/root" "$tiny/modules"
 cp "$root/bin/busybox" "$tiny/bin/busybox"
 cp "$here/init" "$tiny/init"
 chmod 0755 "$tiny/init"
-for name in block/virtio_blk net/virtio_net char/hw_random/virtio-rng; do
-    modprobe_order=$(chroot "$root" modprobe -S "$kernel" --show-depends "${name##*/}" | sed -n 's/^insmod //p')
-    for file in $modprobe_order; do
-        [ -e "$tiny/modules/$(basename "$file" .xz)" ] && continue
-        xz -dc "$root/$file" >"$tiny/modules/$(basename "$file" .xz)"
-        echo "$(basename "$file" .xz)" >>"$tiny/modules/order"
-    done
+for name in virtio_blk virtio_net virtio_rng isofs; do
+    chroot "$root" modprobe -S "$kernel" --show-depends "$name"
+done | sed -n 's/^insmod //p' | awk '!seen[$1]++ { print $1 }' | while read -r file; do
+    name=$(basename "$file" .xz)
+    xz -dc "$root/$file" >"$tiny/modules/$name"
+    echo "$name" >>"$tiny/modules/order"
 done
-[ -d "$modules" ]
 (cd "$tiny" && find . | LC_ALL=C sort | chroot "$root" sh -c 'cd /tmp/initrd && cpio --quiet -o -H newc -R 0:0' >"$root/initrd.lab")
 rm -rf "$tiny"
 

@@ -13,7 +13,7 @@ from typing import Any
 from ._vm import Machine, short_hash
 
 # Modules of cloud-init that the seed needs; the rest costs seconds of every boot and would do nothing.
-_FIRST = ["write_files", "set_hostname", "update_hostname", "users_groups", "ssh"]
+_FIRST = ["write_files", "set_hostname", "users_groups", "ssh"]
 _GROW = ["growpart", "resizefs"]
 # Said here and not by ssh_pwauth, which would take one more module.
 _SSHD = "PasswordAuthentication no\nKbdInteractiveAuthentication no\n"
@@ -48,7 +48,8 @@ class Access:
 def seed_files(machine: Machine, access: Access, host_key: HostKey, partitioned: bool) -> dict[str, str]:
     """Names and texts of the seed's files. JSON is YAML, and needs no other library.
 
-    A ``partitioned`` disk is grown by cloud-init; one without partitions is by its file system table.
+    A ``partitioned`` disk is that of a cloud image: grown by cloud-init, which may be one that does not say of itself when
+    it has finished. A disk without partitions is grown by its file system table.
     """
     return {
         "meta-data": json.dumps({"instance-id": machine.uuid, "local-hostname": machine.name}),
@@ -90,7 +91,7 @@ def _user_data(machine: Machine, access: Access, host_key: HostKey, partitioned:
         ],
         "cloud_init_modules": [*(_GROW if partitioned else []), *_FIRST],
         "cloud_config_modules": [],
-        "cloud_final_modules": ["final_message"],
+        "cloud_final_modules": ["final_message"] if partitioned else [],
     }
 
 

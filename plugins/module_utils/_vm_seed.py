@@ -104,7 +104,8 @@ def _network(machine: Machine, access: Access) -> dict[str, Any]:
         "accept-ra": False,
     }
     if access.gateway:
-        card["routes"] = [{"to": "default", "via": access.gateway}]
+        # Not "default": netplan knows the word, cloud-init's own renderer does not.
+        card["routes"] = [{"to": "0.0.0.0/0", "via": access.gateway}]
     if access.nameservers:
         card["nameservers"] = {"addresses": list(access.nameservers)}
     return {"version": 2, "ethernets": {"lan": card}}

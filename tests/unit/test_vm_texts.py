@@ -90,7 +90,7 @@ def test_seed():
     (card,) = json.loads(seed["network-config"])["ethernets"].values()
     assert card["match"] == {"macaddress": NODE.mac}
     assert card["addresses"] == ["192.168.122.101/24"]
-    assert card["routes"] == [{"to": "default", "via": "192.168.122.1"}]
+    assert card["routes"] == [{"to": "0.0.0.0/0", "via": "192.168.122.1"}]
     head, text = seed["user-data"].split("\n", 1)
     user_data = json.loads(text)
     assert head == "#cloud-config"
@@ -144,6 +144,7 @@ CONSOLES = [
     ("panic", "[    1.2] Kernel panic - not syncing: Attempted to kill init!\r\n", False, "its kernel panicked"),
     ("no root", "ALERT!  LABEL=nowhere does not exist.  Dropping to a shell!\r\n", False, "does not find its root"),
     ("small initrd without root", "initrd: /dev/vda cannot be mounted\r\n", False, "does not find its root"),
+    ("cloud-init", "[\x1b[0;1;31mFAILED\x1b[0m] Failed to start \x1b[0;1;39mcloud-init-local.s…[0mud-init: Local\r\n", False, "cloud-init failed"),
     ("emergency", "\x1b[0mYou are in emergency mode. After logging in\r\n", False, "emergency mode"),
 ]  # fmt: skip
 

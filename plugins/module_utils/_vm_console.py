@@ -21,6 +21,7 @@ _DEAD = {
     re.compile(r"ALERT!.* does not exist\..*"): "it does not find its root file system",
     re.compile(r"^initrd: .* cannot be mounted"): "it does not find its root file system",
     re.compile(r"^\(initramfs\)"): "it does not find its root file system",
+    re.compile(r"Failed to start .*cloud-(init|config|final)"): "cloud-init failed",
     re.compile(r"You are in emergency mode.*"): "systemd went into emergency mode",
     re.compile(r"No bootable device.*"): "its disk does not boot",
 }

@@ -13,8 +13,10 @@ from typing import Any
 from ._vm import Machine, short_hash
 
 # Modules of cloud-init that the seed needs; the rest costs seconds of every boot and would do nothing.
-_FIRST = ["write_files", "set_hostname", "update_hostname", "users_groups", "ssh"]
+_FIRST = ["write_files", "set_hostname", "users_groups", "ssh"]
 _GROW = ["growpart", "resizefs"]
+# Said here and not by ssh_pwauth, which would take one more module.
+_SSHD = "PasswordAuthentication no\nKbdInteractiveAuthentication no\n"
 _LOOPBACK_HOSTS = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"
 
 
@@ -46,7 +48,8 @@ class Access:
 def seed_files(machine: Machine, access: Access, host_key: HostKey, partitioned: bool) -> dict[str, str]:
     """Names and texts of the seed's files. JSON is YAML, and needs no other library.
 
-    A ``partitioned`` disk is grown by cloud-init; one without partitions is by its file system table.
+    A ``partitioned`` disk is that of a cloud image: grown by cloud-init, which may be one that does not say of itself when
+    it has finished. A disk without partitions is grown by its file system table.
     """
     return {
         "meta-data": json.dumps({"instance-id": machine.uuid, "local-hostname": machine.name}),
@@ -67,7 +70,6 @@ def _user_data(machine: Machine, access: Access, host_key: HostKey, partitioned:
         "preserve_hostname": False,
         "manage_etc_hosts": False,
         "disable_root": True,
-        "ssh_pwauth": False,
         "users": [
             {
                 "name": access.user,
@@ -84,11 +86,12 @@ def _user_data(machine: Machine, access: Access, host_key: HostKey, partitioned:
                 "path": "/etc/hosts",
                 "permissions": "0644",
                 "content": hosts_file({**access.hosts, machine.shape.address: machine.name}),
-            }
+            },
+            {"path": "/etc/ssh/sshd_config.d/10-pgfleet.conf", "permissions": "0644", "content": _SSHD},
         ],
         "cloud_init_modules": [*(_GROW if partitioned else []), *_FIRST],
         "cloud_config_modules": [],
-        "cloud_final_modules": ["final_message"],
+        "cloud_final_modules": ["final_message"] if partitioned else [],
     }
 
 
@@ -101,7 +104,8 @@ def _network(machine: Machine, access: Access) -> dict[str, Any]:
         "accept-ra": False,
     }
     if access.gateway:
-        card["routes"] = [{"to": "default", "via": access.gateway}]
+        # Not "default": netplan knows the word, cloud-init's own renderer does not.
+        card["routes"] = [{"to": "0.0.0.0/0", "via": access.gateway}]
     if access.nameservers:
         card["nameservers"] = {"addresses": list(access.nameservers)}
     return {"version": 2, "ethernets": {"lan": card}}

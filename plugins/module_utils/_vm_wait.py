@@ -40,8 +40,8 @@ class Watch:
         """Whether there is nothing more to wait for. Guests are only asked when they have said that they are done."""
         active = bool(self.domain.isActive())
         text = self.read()
-        if active and has_finished(text):
-            return answers(self.machine.shape.address)
+        if active and has_finished(text) and answers(self.machine.shape.address):
+            return True
         self.trouble = death(text) if active else "it was powered off"
         return bool(self.trouble)
 

@@ -18,9 +18,12 @@ from typing import Any
 import pytest
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import init_plugin_loader
 from ansible.template import Templar
 from ansible.vars.manager import VariableManager
 from testinfra.host import Host
+
+from ansible_collections.pgfleet.cluster.tests.e2e.agent import PROGRAM, Agent
 
 
 @dataclass(frozen=True)
@@ -34,39 +37,43 @@ class Node:
     address: str
     machine: Host
     is_local: bool
-
-    @property
-    def as_postgres(self) -> str:
-        return "runuser -u postgres --" if self.is_local and os.geteuid() == 0 else "sudo -n -u postgres"
-
-    @property
-    def become_root(self) -> str:
-        return "" if self.is_local and os.geteuid() == 0 else "sudo -n"
+    login: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.name
 
+    def become(self, user: str) -> list[str]:
+        """Words that make what follows run as a user, from any directory."""
+        return ["runuser", "-u", user, "--"] if self.is_local and os.geteuid() == 0 else ["sudo", "-n", "-u", user]
+
+    def agent(self, user: str) -> Agent:
+        words = [*self.become(user), "/usr/bin/python3", "-u", "-c", PROGRAM]
+        return Agent([*self.login, shlex.join(words)] if self.login else words)
+
+    @cached_property
+    def as_postgres(self) -> Agent:
+        return self.agent("postgres")
+
+    @cached_property
+    def as_root(self) -> Agent:
+        return self.agent("root")
+
     def shell(self, command: str) -> str:
         """Output of a command that must succeed, run as postgres."""
-        return self._run(self.as_postgres, command)
+        return self.as_postgres.ask("sh", command)
 
     def root(self, command: str) -> str:
         """Output of a command that must succeed, run as root."""
-        return self._run(self.become_root, command)
-
-    def _run(self, become: str, command: str) -> str:
-        done = self.machine.run(f"cd / && {become} sh -c {shlex.quote(command)}")
-        assert done.rc == 0, f"{self}: {command}: {done.stderr}"
-        return str(done.stdout).strip()
+        return self.as_root.ask("sh", command)
 
     def psql(self, statement: str, database: str = "postgres") -> str:
         """What psql prints for a statement, unaligned and without header."""
-        return self.shell(f"psql -XAtq -v ON_ERROR_STOP=1 -p {self.port} -d {database} -c {shlex.quote(statement)}")
+        return self.as_postgres.ask("sql", self.port, database, statement)
 
     def refusal(self, statement: str, options: str = "", environment: str = "") -> str:
         """The words in which psql says no; the test fails when it does not."""
         done = self.machine.run(
-            f"cd / && {self.as_postgres} env {environment} psql -Xw -v VERBOSITY=verbose -p {self.port} {options}"
+            f"cd / && {shlex.join(self.become('postgres'))} env {environment} psql -Xw -v VERBOSITY=verbose -p {self.port} {options}"
             f" -c {shlex.quote(statement)}"
         )
         assert done.rc != 0, f"{self} did: {statement}: {done.stdout}"
@@ -99,6 +106,7 @@ def eventually(check: Callable[[], bool], seconds: float = 10) -> float:
 
 @cache
 def nodes_of(inventory: str) -> tuple[Node, ...]:
+    init_plugin_loader()  # variables have lookups in them
     loader = DataLoader()
     hosts = InventoryManager(loader=loader, sources=[inventory])
     manager = VariableManager(loader=loader, inventory=hosts)
@@ -111,6 +119,7 @@ def nodes_of(inventory: str) -> tuple[Node, ...]:
             return templar.template(variables[key]) if key in variables else default
 
         is_local = option("ansible_connection") == "local"
+        login = () if is_local else login_words(option)
         return Node(
             name=name,
             is_primary=is_primary,
@@ -119,19 +128,30 @@ def nodes_of(inventory: str) -> tuple[Node, ...]:
             address=option("pg_server_address", option("ansible_host")),
             machine=Host.get_host("local://") if is_local else by_ssh(option),
             is_local=is_local,
+            login=login,
         )
 
     groups: Mapping[str, Any] = hosts.get_groups_dict()
     return tuple(node(name, group == "pg_primary") for group in ("pg_primary", "pg_standby") for name in groups[group])
 
 
+def login_words(option: Callable[..., Any]) -> tuple[str, ...]:
+    """ssh with the key and the known hosts that the plays use."""
+    key = option("ansible_ssh_private_key_file")
+    address = f"{option('ansible_user')}@{option('ansible_host')}"
+    return ("ssh", "-i", key, *shlex.split(option("ansible_ssh_common_args")), address)
+
+
 def by_ssh(option: Callable[..., Any]) -> Host:
-    """One connection, kept, with the key and the known hosts that the plays use."""
+    """One connection, kept."""
+    sockets = Path.home() / ".ansible/cp"
+    sockets.mkdir(mode=0o700, parents=True, exist_ok=True)
     return Host.get_host(
         f"ssh://{option('ansible_user')}@{option('ansible_host')}",
         ssh_identity_file=option("ansible_ssh_private_key_file"),
         ssh_extra_args=option("ansible_ssh_common_args"),
-        controlpersist=300,
+        controlpath=f"{sockets}/e2e-%%C",  # formatted by testinfra, then by ssh
+        controlpersist=60,
         timeout=60,
     )
 

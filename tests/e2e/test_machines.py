@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 
 import psycopg2
@@ -17,15 +18,20 @@ def test_address_is_static(node):
     addresses = node.shell("ip -4 -oneline address show scope global").splitlines()
     assert [line.split()[3] for line in addresses] == [f"{node.address}/24"]
     assert " dynamic " not in addresses[0]
-    netplan = node.root("cat /etc/netplan/*.yaml")
-    assert "macaddress" in netplan
-    assert f"{node.address}/24" in netplan
-    assert "dhcp4: true" not in netplan
+    files = node.root(
+        "cat /etc/netplan/*.yaml /etc/systemd/network/* /run/systemd/network/* 2>/dev/null; cat /sys/class/net/e*/address"
+    )
+    mac = files.splitlines()[-1]
+    assert files.lower().count(mac) > 1, "it is matched on its MAC address"
+    assert f"{node.address}/24" in files
+    assert not re.search(r"dhcp4: true|DHCP=(yes|true|ipv4)", files)
 
 
 def test_every_node_is_known_by_name(node, nodes):
     names = " ".join(other.name for other in nodes)
-    known = dict(line.split()[:2][::-1] for line in node.shell(f"getent ahostsv4 {names} | grep STREAM").splitlines())
+    known = {
+        line.split()[2]: line.split()[0] for line in node.shell(f"getent ahostsv4 {names} | grep STREAM").splitlines()
+    }
     for other in nodes:
         assert known[other.name] == other.address
     entries = [line.split() for line in node.shell("cat /etc/hosts").splitlines()]

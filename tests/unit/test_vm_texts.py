@@ -85,21 +85,20 @@ ACCESS = Access(
 
 
 def test_seed():
-    files = seed_files(NODE, ACCESS, KEY, partitioned=False)
-    assert json.loads(files["meta-data"]) == {"instance-id": NODE.uuid, "local-hostname": "node1"}
-    (card,) = json.loads(files["network-config"])["ethernets"].values()
+    seed = seed_files(NODE, ACCESS, KEY, partitioned=False)
+    assert json.loads(seed["meta-data"]) == {"instance-id": NODE.uuid, "local-hostname": "node1"}
+    (card,) = json.loads(seed["network-config"])["ethernets"].values()
     assert card["match"] == {"macaddress": NODE.mac}
     assert card["addresses"] == ["192.168.122.101/24"]
-    assert card["routes"] == [{"to": "default", "via": "192.168.122.1"}]
-    head, text = files["user-data"].split("\n", 1)
+    assert card["routes"] == [{"to": "0.0.0.0/0", "via": "192.168.122.1"}]
+    head, text = seed["user-data"].split("\n", 1)
     user_data = json.loads(text)
     assert head == "#cloud-config"
     assert user_data["users"][0]["ssh_authorized_keys"] == ["ssh-ed25519 BBBB me"]
     assert user_data["ssh_keys"] == {"ed25519_private": KEY.private, "ed25519_public": KEY.public}
-    (hosts,) = user_data["write_files"]
-    assert hosts["path"] == "/etc/hosts"
-    assert hosts["content"].splitlines()[-2:] == ["192.168.122.100 primary", "192.168.122.101 node1"]
-    assert user_data["ssh_pwauth"] is False
+    files = {file["path"]: file["content"] for file in user_data["write_files"]}
+    assert files["/etc/hosts"].splitlines()[-2:] == ["192.168.122.100 primary", "192.168.122.101 node1"]
+    assert "PasswordAuthentication no\n" in files["/etc/ssh/sshd_config.d/10-pgfleet.conf"]
 
 
 def test_seed_without_gateway():
@@ -145,6 +144,7 @@ CONSOLES = [
     ("panic", "[    1.2] Kernel panic - not syncing: Attempted to kill init!\r\n", False, "its kernel panicked"),
     ("no root", "ALERT!  LABEL=nowhere does not exist.  Dropping to a shell!\r\n", False, "does not find its root"),
     ("small initrd without root", "initrd: /dev/vda cannot be mounted\r\n", False, "does not find its root"),
+    ("cloud-init", "[\x1b[0;1;31mFAILED\x1b[0m] Failed to start \x1b[0;1;39mcloud-init-local.s…[0mud-init: Local\r\n", False, "cloud-init failed"),
     ("emergency", "\x1b[0mYou are in emergency mode. After logging in\r\n", False, "emergency mode"),
 ]  # fmt: skip
 

@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 import ipaddress
-import xml.etree.ElementTree as ElementTree
 from dataclasses import asdict, dataclass
+from xml.etree import ElementTree
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import InvalidInput
 

@@ -26,7 +26,9 @@ rm -f "$root/etc/cloud/cloud.cfg.d/05_logging.cfg"
 echo 'policy: enabled' >"$root/etc/cloud/ds-identify.cfg"
 echo '/dev/vda / ext4 noatime,x-systemd.growfs 0 0' >"$root/etc/fstab"
 echo 'nameserver 127.0.0.1' >"$root/etc/resolv.conf"
-install -D -m 0755 "$here/cloud-init" "$root/usr/local/lib/pgfleet/cloud-init"
+install -d "$root/usr/local/lib/pgfleet"
+{ echo "#!/usr/bin/python3 -I" && cat "$here/cloud-init"; } >"$root/usr/local/lib/pgfleet/cloud-init"
+chmod 0755 "$root/usr/local/lib/pgfleet/cloud-init"
 install -d "$root/etc/systemd/system/cloud-init-main.service.d"
 printf '[Service]\nExecStart=\nExecStart=/usr/local/lib/pgfleet/cloud-init --all-stages\n' \
     >"$root/etc/systemd/system/cloud-init-main.service.d/pgfleet.conf"
@@ -44,7 +46,7 @@ kernel=$(ls "$root/lib/modules")
 tiny=$root/tmp/initrd
 mkdir -p "$tiny/bin" "$tiny/dev" "$tiny/proc" "$tiny/root" "$tiny/modules"
 cp "$root/bin/busybox" "$tiny/bin/busybox"
-cp "$here/init" "$tiny/init"
+{ echo "#!/bin/busybox sh" && cat "$here/init"; } >"$tiny/init"
 chmod 0755 "$tiny/init"
 for name in virtio_blk virtio_net virtio_rng isofs; do
     chroot "$root" modprobe -S "$kernel" --show-depends "$name"

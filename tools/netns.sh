@@ -76,13 +76,16 @@ home=/var/lib/pgfleet/netns/$name
 case $action in
 run)
     [ $# -gt 0 ] || usage
+    mkdir -p "${home%/*}"
+    exec 9>"$home.lock"
+    flock -n 9 || die "Another run uses network namespace $name: wait for it, or choose another name."
     trap remove EXIT
     make
     # In the background, so that a signal is acted upon at once; the command gets it too and may clean up first.
-    env --default-signal=INT,QUIT "$0" in "$name" "$@" <&0 &
+    env --default-signal=INT,QUIT "$0" in "$name" "$@" <&0 9>&- &
     command=$!
     for signal in INT TERM HUP; do
-        trap "trap '' INT TERM HUP; kill -s $signal $command 2>/dev/null; wait $command; exit 130" "$signal"
+        trap "trap '' INT TERM HUP; kill -s $signal $command 2>/dev/null; wait $command || true; exit 130" "$signal"
     done
     code=0
     wait "$command" || code=$?

@@ -18,6 +18,8 @@ from ._lsn import parse_lsn
 
 INCOMING = ".incoming"
 MARKER = ".incoming.pgfleet"
+#: What notes, beside a directory, that a rewind of it is under way.
+REWIND_NOTE = ".rewind.pgfleet"
 _BIN_DIRS = ("/usr/lib/postgresql/{}/bin", "/usr/pgsql-{}/bin")
 
 

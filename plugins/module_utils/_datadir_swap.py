@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from ._datadir import INCOMING, MARKER, read_marker
+from ._datadir import INCOMING, MARKER, REWIND_NOTE, read_marker
 from ._errors import PgFleetError
 
 COPYING, SWAPPING = "copying", "swapping"
@@ -194,6 +194,7 @@ def finish(work: Work) -> str | None:
     if not work.keep_replaced:
         for move in work.moves:
             _remove(move.aside)
+            _unlink(move.aside + REWIND_NOTE)
     _unlink(work.dest + MARKER)
     return work.main.aside if os.path.lexists(work.main.aside) else None
 
@@ -216,6 +217,8 @@ def _put(move: Move) -> None:
         os.rmdir(move.final)
     elif os.path.lexists(move.final):
         os.rename(move.final, move.aside)
+    if os.path.lexists(move.final + REWIND_NOTE):  # is about what has been set aside
+        os.rename(move.final + REWIND_NOTE, move.aside + REWIND_NOTE)
     os.rename(move.new, move.final)
     sync_directory(os.path.dirname(move.final))
 

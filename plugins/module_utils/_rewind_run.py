@@ -13,7 +13,7 @@ from typing import Any
 from ._clone_passfile import passfile_line, passing
 from ._clone_recovery import make_conninfo
 from ._clone_source import conninfo_pairs
-from ._datadir import DataDir
+from ._datadir import REWIND_NOTE, DataDir
 from ._datadir_child import run_guarded
 from ._datadir_swap import sync_directory, write_file
 from ._errors import PgFleetError
@@ -21,7 +21,6 @@ from ._lsn import format_lsn
 from ._postgres import explain_refusal
 from ._rewind import Diverged, read_diverged, read_note
 
-NOTE = ".rewind.pgfleet"
 #: What pg_rewind says when the WAL it needs is gone.
 _WAL_GONE = ("could not open file", "could not find", "could not read WAL record", "invalid record length")
 
@@ -35,19 +34,19 @@ class RewindFailed(PgFleetError):
 def noted_phase(dest: str) -> str | None:
     """How far an earlier rewind of this directory has come; None when there is none."""
     try:
-        with open(dest + NOTE, encoding="utf-8") as file:
+        with open(dest + REWIND_NOTE, encoding="utf-8") as file:
             return read_note(json.load(file), os.stat(dest).st_ino)
     except (OSError, ValueError):
         return None
 
 
 def note(dest: str, phase: str) -> None:
-    write_file(dest + NOTE, json.dumps({"dest": dest, "phase": phase, "inode": os.stat(dest).st_ino}))
+    write_file(dest + REWIND_NOTE, json.dumps({"dest": dest, "phase": phase, "inode": os.stat(dest).st_ino}))
 
 
 def forget(dest: str) -> None:
     with suppress(FileNotFoundError):
-        os.unlink(dest + NOTE)
+        os.unlink(dest + REWIND_NOTE)
         sync_directory(os.path.dirname(dest))
 
 

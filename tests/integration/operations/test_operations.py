@@ -127,6 +127,7 @@ def test_transactions_of_a_split_brain_are_listed_and_given_up(cluster: Any) -> 
 
 def test_a_rewind_that_is_impossible_becomes_a_clone(cluster: Any) -> None:
     data = Path(cluster.psql("primary", "SHOW data_directory"))
+    before = set(data.parent.glob(f"{data.name}.replaced-*"))
     kill(cluster, "primary")
     succeed(cluster, "failover")
     note = f'{{"phase": "rewinding", "inode": {data.stat().st_ino}}}'
@@ -134,10 +135,13 @@ def test_a_rewind_that_is_impossible_becomes_a_clone(cluster: Any) -> None:
     file.write_text(note)
     run = succeed(cluster, "rejoin", node="primary")
     assert "did not come to its end" in " ".join(run.output.split())
-    set_aside = list(data.parent.glob(f"{data.name}.replaced-*"))
-    assert len(set_aside) == 1
     assert not file.exists()
+    set_aside = [path for path in set(data.parent.glob(f"{data.name}.replaced-*")) - before if path.is_dir()]
+    assert len(set_aside) == 1
+    moved = Path(f"{set_aside[0]}.rewind.pgfleet")
+    assert moved.read_text() == note, "the note goes with the directory that it is about"
     shutil.rmtree(set_aside[0])
+    moved.unlink()
     succeed(cluster, "switchover", to="primary")
     leads(cluster, "primary")
 

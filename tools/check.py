@@ -26,7 +26,7 @@ BUILD = ROOT / "build"
 VENV = ROOT / ".venv/bin"
 COLLECTIONS = ROOT / ".cache"
 NAME = ("pgfleet", "cluster")
-LIMIT_SECONDS = 1500
+LIMIT_SECONDS = int(os.environ.get("PGFLEET_LIMIT_SECONDS", "1500"))  # of one command
 _PYTEST_SUMMARY = re.compile(r"^=*\s*((?:\d+ \w+,? ?)+) in [\d.]+s")
 _COUNTED = {"passed": "passed", "xpassed": "passed", "failed": "failed", "error": "failed", "errors": "failed",
             "skipped": "skipped", "xfailed": "skipped"}  # fmt: skip

@@ -230,8 +230,12 @@ def test_a_machine_that_gives_no_answer_must_be_fenced(cluster: Any) -> None:
         run = cluster.play("playbooks/failover.yml")
         assert run.returncode != 0
         assert "No answer from primary: it may still take writes" in " ".join(run.output.split())
-        run = succeed(cluster, "failover", fenced="yes")
+        run = cluster.play("playbooks/failover.yml", fenced="yes")
+        assert run.returncode == 4, "Ansible's word for: done, but a host was unreachable"
+        assert all(host["failed"] == 0 for host in run.recap.values())
         assert "it was said to be fenced" in " ".join(run.output.split())
     finally:
         cluster.all_hosts()
+    new = next(name for name, role in roles(cluster).items() if role == "primary")
     succeed(cluster, "rejoin", node="primary")
+    leads(cluster, new)

@@ -61,7 +61,7 @@ def test_a_switchover_killed_on_its_way_is_finished_by_the_next_run(fleet: Any, 
 
 
 def test_a_switchover_that_was_interrupted_can_be_taken_back(fleet: Any, tasks_of_a_switchover: int) -> None:
-    """Whatever the first run has come to, the node that is named leads in the end."""
+    """Whatever the first run has come to, who does as the refusals say has the named node lead in the end."""
     succeed(fleet, "switchover", to="primary")
     for task in (round(tasks_of_a_switchover * part) for part in SAMPLE[1:3]):
         with writing(fleet) as ledger:
@@ -70,7 +70,11 @@ def test_a_switchover_that_was_interrupted_can_be_taken_back(fleet: Any, tasks_o
             for _again in range(3):  # the killed run's demotion may still hold its lock
                 if run.returncode == 0:
                     break
-                assert "Another run is at work" in " ".join(run.output.split()), run.output
+                said = " ".join(run.output.split())
+                if "has no server that lets us in, so it cannot take over. Start it (site.yml)" in said:
+                    fleet.site()  # the first run has promoted node2 and not yet started the old primary
+                else:
+                    assert "Another run is at work" in said, run.output
                 run = fleet.play("playbooks/switchover.yml", to="primary")
             assert run.returncode == 0, run.output
             assert ledger.lost("primary") == set()

@@ -60,10 +60,12 @@ def test_our_settings_are_in_one_file(node):
 
 def test_hba_lets_replicator_in_for_replication_from_single_addresses_only(node):
     assert node.psql("SELECT count(*) FROM pg_hba_file_rules WHERE error IS NOT NULL") == "0"
-    over_tcp = (
-        "SELECT DISTINCT database, user_name, netmask, auth_method FROM pg_hba_file_rules WHERE type LIKE 'host%'"
-    )
-    assert node.psql(over_tcp) == "{replication}|{replicator}|255.255.255.255|scram-sha-256"
+    over_tcp = "SELECT DISTINCT database, user_name, netmask, auth_method FROM pg_hba_file_rules WHERE type LIKE 'host%' ORDER BY 1"
+    assert node.psql(over_tcp).splitlines() == [
+        "{postgres}|{pgfleet_rewind}|255.255.255.255|scram-sha-256",  # a role that exists only while a node is rewound
+        "{replication}|{replicator}|255.255.255.255|scram-sha-256",
+    ]
+    assert node.psql("SELECT count(*) FROM pg_roles WHERE rolname = 'pgfleet_rewind'") == "0"
     assert node.psql("SELECT DISTINCT auth_method FROM pg_hba_file_rules WHERE type = 'local'") == "peer"
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import subprocess
 from typing import Any
@@ -47,3 +48,11 @@ def filesystem_of(path: str) -> dict[str, Any]:
         "total_bytes": usage.f_frsize * usage.f_blocks,
         "free_bytes": usage.f_frsize * usage.f_bavail,
     }
+
+
+def owner_name(uid: int) -> str:
+    """The name of a user, or the number where nobody has it."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

@@ -257,7 +257,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_around im
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_owner import as_owner, refuse_unwritable
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_place import Plan
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_swap import lock, refuse_busy
-from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
+from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import require_psycopg2
 
 NO_COPY = dict.fromkeys(("bytes", "seconds", "mb_per_s", "start_lsn", "end_lsn"))
@@ -352,12 +352,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
 def main() -> NoReturn:
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     require_psycopg2(module)
-    try:
-        with as_owner():
-            result = run(module)
-    except PgFleetError as error:
-        module.fail_json(**error.as_result())
-    module.exit_json(**result)
+    conclude(module, as_owner()(run))
 
 
 if __name__ == "__main__":

@@ -103,6 +103,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._files import (
     file_diff,
     files_to_write,
 )
+from ansible_collections.pgfleet.cluster.plugins.module_utils._machine import owner_name
 
 
 class FileRefused(PgFleetError):
@@ -118,13 +119,6 @@ def user_called(name: str) -> pwd.struct_passwd:
         raise PgFleetError(
             f"This machine has no user '{name}'.", "Install PostgreSQL first, or give another owner.", "no_such_user"
         ) from error
-
-
-def owner_name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
 
 
 def look(path: str) -> FoundFile:

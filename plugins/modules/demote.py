@@ -142,9 +142,10 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_owner imp
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_place import DirectoryRefused
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_swap import lock
 from ansible_collections.pgfleet.cluster.plugins.module_utils._demote import DemotePlan, plan_demote, plan_restore
-from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError, QueryFailed
+from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import QueryFailed
 from ansible_collections.pgfleet.cluster.plugins.module_utils._handover import BEGUN, name_of
 from ansible_collections.pgfleet.cluster.plugins.module_utils._local_session import local_session
+from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import Server, require_psycopg2
 from ansible_collections.pgfleet.cluster.plugins.module_utils._service import act
 from ansible_collections.pgfleet.cluster.plugins.module_utils._standby_files import make_standby, unmake_standby
@@ -259,12 +260,7 @@ def main() -> NoReturn:
         supports_check_mode=True,
     )
     require_psycopg2(module)
-    try:
-        with as_owner():
-            result = run(module)
-    except PgFleetError as error:
-        module.fail_json(**error.as_result())
-    module.exit_json(**result)
+    conclude(module, as_owner()(run))
 
 
 if __name__ == "__main__":

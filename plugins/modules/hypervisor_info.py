@@ -112,7 +112,6 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._accelerator impor
     parse_meminfo,
     parse_qemu_version,
 )
-from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._libvirtd import DAEMONS, is_here, listener
 from ansible_collections.pgfleet.cluster.plugins.module_utils._machine import (
     filesystem_of,
@@ -121,6 +120,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._machine import (
     read_text,
     service_manager,
 )
+from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 
 KVM_DEVICE = "/dev/kvm"
 
@@ -166,11 +166,7 @@ def main() -> NoReturn:
         },
         supports_check_mode=True,
     )
-    try:
-        result = run(module.params)
-    except PgFleetError as error:
-        module.fail_json(**error.as_result())
-    module.exit_json(changed=False, **result)
+    conclude(module, lambda module: {"changed": False, **run(module.params)})
 
 
 if __name__ == "__main__":

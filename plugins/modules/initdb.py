@@ -180,6 +180,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_swap impo
     refuse_busy,
 )
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
+from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 
 
 class InitFailed(PgFleetError):
@@ -310,12 +311,7 @@ def main() -> NoReturn:
         },
         supports_check_mode=True,
     )
-    try:
-        with as_owner():
-            result = run(module)
-    except PgFleetError as error:
-        module.fail_json(**error.as_result())
-    module.exit_json(**result)
+    conclude(module, as_owner()(run))
 
 
 if __name__ == "__main__":

@@ -51,7 +51,6 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._libvirtd import (
     DAEMONS,
     listener,
@@ -60,6 +59,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._libvirtd import (
     started_by_us,
     stop,
 )
+from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 
 
 def running() -> dict[str, int]:
@@ -102,11 +102,7 @@ def main() -> NoReturn:
         argument_spec={"state": {"type": "str", "default": "started", "choices": ["started", "stopped"]}},
         supports_check_mode=True,
     )
-    try:
-        result = run(module)
-    except PgFleetError as error:
-        module.fail_json(**error.as_result())
-    module.exit_json(**result)
+    conclude(module, run)
 
 
 if __name__ == "__main__":

@@ -193,15 +193,16 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import connection_spec
 from ansible_collections.pgfleet.cluster.plugins.module_utils._as_user import call_as
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import find_server
-from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._look import look_until
 from ansible_collections.pgfleet.cluster.plugins.module_utils._machine import (
     filesystem_of,
     missing_packages,
     output_of,
+    owner_name,
     read_text,
     service_manager,
 )
+from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._node import (
     choose_version,
     expand,
@@ -245,13 +246,6 @@ def describe(path: str) -> dict[str, str]:
     except OSError:
         return {}
     return {"sha256": digest, "owner": owner_name(found.st_uid), "mode": f"{stat.S_IMODE(found.st_mode):04o}"}
-
-
-def owner_name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
 
 
 def ask_server(params: dict[str, Any], data: str, bin_dir: str, port: int) -> dict[str, Any] | None:
@@ -321,11 +315,7 @@ def main() -> NoReturn:
         },
         supports_check_mode=True,
     )
-    try:
-        result = run(module.params)
-    except PgFleetError as error:
-        module.fail_json(**error.as_result())
-    module.exit_json(changed=False, **result)
+    conclude(module, lambda module: {"changed": False, **run(module.params)})
 
 
 if __name__ == "__main__":

@@ -114,8 +114,9 @@ from typing import Any, NoReturn
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import connection_spec
-from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError, QueryFailed
+from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import QueryFailed
 from ansible_collections.pgfleet.cluster.plugins.module_utils._handover import Handover, read_handover
+from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import Server, connect, require_psycopg2
 from ansible_collections.pgfleet.cluster.plugins.module_utils._promote import (
     Candidate,
@@ -232,10 +233,7 @@ def main() -> NoReturn:
         supports_check_mode=True,
     )
     require_psycopg2(module)
-    try:
-        module.exit_json(**run(module))
-    except PgFleetError as error:
-        module.fail_json(**error.as_result())
+    conclude(module, run)
 
 
 if __name__ == "__main__":

@@ -196,7 +196,8 @@ from typing import Any, NoReturn
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import connection_spec
-from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import InvalidInput, PgFleetError
+from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import InvalidInput
+from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import connect, require_psycopg2
 from ansible_collections.pgfleet.cluster.plugins.module_utils._slot import (
     Policy,
@@ -296,10 +297,7 @@ def main() -> NoReturn:
         supports_check_mode=True,
     )
     require_psycopg2(module)
-    try:
-        module.exit_json(**run(module))
-    except PgFleetError as error:
-        module.fail_json(**error.as_result())
+    conclude(module, run)
 
 
 if __name__ == "__main__":

@@ -147,7 +147,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._clone_source impo
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import DataDir, find_bin_dir, inspect
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_owner import as_owner
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_swap import lock, refuse_busy
-from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
+from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import require_psycopg2
 from ansible_collections.pgfleet.cluster.plugins.module_utils._rewind import (
     IMPOSSIBLE,
@@ -256,12 +256,7 @@ def main() -> NoReturn:
         supports_check_mode=True,
     )
     require_psycopg2(module)
-    try:
-        with as_owner():
-            result = run(module)
-    except PgFleetError as error:
-        module.fail_json(**error.as_result())
-    module.exit_json(**result)
+    conclude(module, as_owner()(run))
 
 
 if __name__ == "__main__":

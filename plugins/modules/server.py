@@ -103,6 +103,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import find_bin_dir, inspect
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
+from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._service import act, kill_server
 
 ACTIONS = {"started": "start", "stopped": "stop", "restarted": "restart", "reloaded": "reload"}
@@ -160,10 +161,7 @@ def main() -> NoReturn:
         },
         supports_check_mode=True,
     )
-    try:
-        module.exit_json(**run(module))
-    except PgFleetError as error:
-        module.fail_json(**error.as_result())
+    conclude(module, run)
 
 
 if __name__ == "__main__":

@@ -63,6 +63,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import find_bin_dir, inspect
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
+from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 
 SIGNALS = {"kill": signal.SIGKILL, "freeze": signal.SIGSTOP, "thaw": signal.SIGCONT}
 WAIT_SECONDS = 10
@@ -128,10 +129,7 @@ def main() -> NoReturn:
         },
         supports_check_mode=True,
     )
-    try:
-        module.exit_json(**run(module))
-    except PgFleetError as error:
-        module.fail_json(**error.as_result())
+    conclude(module, run)
 
 
 if __name__ == "__main__":

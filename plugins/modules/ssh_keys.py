@@ -81,6 +81,7 @@ from typing import Any, NoReturn
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import InvalidInput, PgFleetError
+from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 
 USER_KEY = "id_ed25519"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -226,10 +227,7 @@ def main() -> NoReturn:
         },
         supports_check_mode=True,
     )
-    try:
-        module.exit_json(**run(module))
-    except PgFleetError as error:
-        module.fail_json(**error.as_result())
+    conclude(module, run)
 
 
 if __name__ == "__main__":

@@ -131,7 +131,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._counts_server imp
     read_position,
     wait_for_replay,
 )
-from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
+from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import connect, require_psycopg2
 
 
@@ -176,10 +176,7 @@ def main() -> NoReturn:
         supports_check_mode=True,
     )
     require_psycopg2(module)
-    try:
-        module.exit_json(**run(module.params))
-    except PgFleetError as error:
-        module.fail_json(**error.as_result())
+    conclude(module, lambda module: run(module.params))
 
 
 if __name__ == "__main__":

@@ -243,7 +243,8 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import InvalidInput, PgFleetError
+from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import InvalidInput
+from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._vm import Host, Machine, Shape
 from ansible_collections.pgfleet.cluster.plugins.module_utils._vm_domain import Hardware, Image, Places, hardware_hash
 from ansible_collections.pgfleet.cluster.plugins.module_utils._vm_host import hypervisor, read_domains, read_host
@@ -424,10 +425,7 @@ def main() -> NoReturn:
         required_if=[("state", "present", ["image"]), ("state", "rebuilt", ["image"])],
         supports_check_mode=True,
     )
-    try:
-        module.exit_json(**run(module))
-    except PgFleetError as error:
-        module.fail_json(**error.as_result())
+    conclude(module, run)
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ test-unit: setup ## Pure code, in tables (PYTEST_ARGS='-k slot')
 	$(CHECK) unit
 
 test-integration: setup ## Modules and roles against real servers
-	$(CHECK) integration
+	$(CHECK) modules site operations
 
 test-molecule: setup ## The whole local cluster: check, converge, again, verify, destroy
 	$(CHECK) molecule

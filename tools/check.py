@@ -262,7 +262,9 @@ STEPS: dict[str, Callable[[Step], None]] = {
     "changelog": changelog,
     "galaxy": galaxy,
     "sanity": sanity,
-    "integration": pytest_step("tests/integration"),
+    "modules": pytest_step("tests/integration/modules"),
+    "site": pytest_step("tests/integration/site"),
+    "operations": pytest_step("tests/integration/operations"),
     "molecule": molecule,
 }
 # Steps that run only when they are named.

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-FILES = Path(__file__).resolve().parents[2] / "roles/pagila_load/files"
+FILES = Path(__file__).resolve().parents[3] / "roles/pagila_load/files"
 TABLES = {
     "actor": 200, "address": 603, "category": 16, "city": 600, "country": 109, "customer": 599, "film": 1000,
     "film_actor": 5462, "film_category": 1000, "inventory": 4581, "language": 6, "payment": 16049, "rental": 16044,
@@ -133,14 +132,11 @@ def server(servers: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def generated(workspace: Path, pristine: Path, request: pytest.FixtureRequest) -> Iterator[Any]:
+def generated(shared_servers: Any) -> Any:
     """A server with generated rows in the database pagila, for the tests that only read."""
-    conftest: Any = request.config.pluginmanager.get_plugin(str(Path(__file__).with_name("conftest.py")))
-    made = conftest.Servers(workspace, pristine)
-    primary = made.primary("pagila")
+    primary = shared_servers.primary("pagila")
     generate(primary, "pagila")
-    yield primary
-    made.stop()
+    return primary
 
 
 def test_generated_rows_are_complete(server: Any) -> None:

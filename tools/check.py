@@ -26,7 +26,7 @@ BUILD = ROOT / "build"
 VENV = ROOT / ".venv/bin"
 COLLECTIONS = ROOT / ".cache"
 NAME = ("pgfleet", "cluster")
-LIMIT_SECONDS = int(os.environ.get("PGFLEET_LIMIT_SECONDS", "1500"))  # of one command
+LIMIT_SECONDS = int(os.environ.get("PGFLEET_LIMIT_SECONDS", "2700"))  # of one command
 _PYTEST_SUMMARY = re.compile(r"^=*\s*((?:\d+ \w+,? ?)+) in [\d.]+s")
 _COUNTED = {"passed": "passed", "xpassed": "passed", "failed": "failed", "error": "failed", "errors": "failed",
             "skipped": "skipped", "xfailed": "skipped"}  # fmt: skip
@@ -91,13 +91,13 @@ class Step:
 
 @contextmanager
 def limited(process: subprocess.Popen[str]) -> Iterator[None]:
-    """Interrupt the process and its children when its time is up, as Ctrl-C does, and kill them a minute later."""
+    """Interrupt the process and its children when its time is up, as Ctrl-C does, and kill them three minutes later."""
     ways = [signal.SIGINT, signal.SIGKILL]
 
     def end(*_signal: object) -> None:
         os.killpg(process.pid, ways.pop(0))
         if ways:
-            signal.alarm(60)
+            signal.alarm(180)
 
     signal.signal(signal.SIGALRM, end)
     signal.alarm(LIMIT_SECONDS)

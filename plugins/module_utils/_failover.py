@@ -27,12 +27,16 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Failover:
-    """The change of the primary, how the old one is kept from taking writes, and what each candidate has."""
+    """The change of the primary, how the old one is kept from taking writes, and what each candidate has.
+
+    ``silent`` are the nodes that gave no answer: each may be a primary, and is to be fenced first.
+    """
 
     change: Change
     fence: str
     candidates: tuple[Candidate, ...]
     lost: str
+    silent: tuple[str, ...] = ()
 
     def as_result(self) -> dict[str, Any]:
         best = self.candidates[0] if self.candidates else None
@@ -40,6 +44,7 @@ class Failover:
             **self.change.as_result(),
             "fence": self.fence,
             "lost": self.lost,
+            "silent": list(self.silent),
             "candidates": [
                 {
                     "name": each.name,
@@ -76,7 +81,7 @@ def plan_failover(results: Results, fenced: bool, force: bool, synchronous: bool
         )
     old = _old_name(leader, nodes, silent)
     lost = what_is_lost(results, old, candidates, bool(silent), synchronous)
-    return Failover(_change(nodes, existing, old, candidates, fence, lost), fence, candidates, lost)
+    return Failover(_change(nodes, existing, old, candidates, fence, lost), fence, candidates, lost, tuple(silent))
 
 
 def _finished(results: Results, nodes: Sequence[Node], leader: Node | None, fenced: bool) -> Failover | None:
@@ -180,7 +185,7 @@ def _fencing_steps(old: str, fence: str) -> list[str]:
     return {
         STOP: [f"Stop the server of {old}, by force if need be, and keep it from being started."],
         STOPPED: [f"Keep the stopped server of {old} from being started."],
-        GIVEN: [f"{old} gives no answer; it was said to be fenced."],
+        GIVEN: [f"{old} gives no answer; it was said to be fenced, or the tasks for that do it first."],
         NONE: [],
     }[fence]
 

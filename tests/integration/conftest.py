@@ -15,9 +15,11 @@ def empty_fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     with own_place() as (name, ports):
         made = Fleet(tmp_path_factory.mktemp("fleet"), name, ports)
         made.destroy()
+        made.forget_what_was_set_aside()
         yield made
         made.all_hosts()
         made.destroy()
+        made.forget_what_was_set_aside()
 
 
 @pytest.fixture(scope="module")

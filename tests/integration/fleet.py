@@ -168,6 +168,12 @@ class Fleet:
             [*as_postgres(), f"{programs}/pg_ctl", "stop", "-s", "-m", "fast", "-D", data], check=True, cwd="/"
         )
 
+    def forget_what_was_set_aside(self) -> None:
+        """Remove the directories that were replaced; destroy.yml keeps them."""
+        beside = f"/var/lib/postgresql/*/{self.name}_*.replaced-*"
+        as_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
+        subprocess.run([*as_root, "sh", "-c", f"rm -rf {beside}"], check=True)
+
     def destroy(self, *arguments: str) -> None:
         run = self.play("playbooks/destroy.yml", "-e", "confirm=yes", *arguments)
         assert run.returncode == 0, run.output

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from ansible_collections.pgfleet.cluster.tests.integration.operations.load import (
     NODES,
@@ -219,6 +220,19 @@ def test_synchronous_commits_survive_a_failover_and_a_lost_standby_stops_nothing
     leads(cluster, "primary")
 
 
+def fencing(fleet: Any, command: str) -> str:
+    """A file of tasks that fences a silent node by a command on the control machine."""
+    task = {
+        "name": "Fence {{ pg_operate_fenced_node }}",
+        "ansible.builtin.command": command,
+        "delegate_to": "localhost",
+        "become": False,
+    }
+    file = fleet.folder / "fencing.yml"
+    file.write_text(yaml.safe_dump([task]))
+    return str(file)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="the dead machine is one that nobody may log in to by ssh")
 def test_a_machine_that_gives_no_answer_must_be_fenced(cluster: Any) -> None:
     kill(cluster, "primary")
@@ -230,10 +244,18 @@ def test_a_machine_that_gives_no_answer_must_be_fenced(cluster: Any) -> None:
         run = cluster.play("playbooks/failover.yml")
         assert run.returncode != 0
         assert "No answer from primary: it may still take writes" in " ".join(run.output.split())
-        run = cluster.play("playbooks/failover.yml", fenced="yes")
+        run = cluster.play("playbooks/failover.yml", "--check", fenced="yes")
         assert run.returncode == 4, "Ansible's word for: done, but a host was unreachable"
-        assert all(host["failed"] == 0 for host in run.recap.values())
         assert "it was said to be fenced" in " ".join(run.output.split())
+        proof = cluster.folder / "powered-off"
+        run = cluster.play("playbooks/failover.yml", pg_operate_fence_tasks=fencing(cluster, f"test -e {proof}"))
+        assert run.returncode != 0
+        assert [cluster.psql(node, "SELECT pg_is_in_recovery()") for node in NODES[1:]] == ["t"] * 3
+        run = cluster.play("playbooks/failover.yml", pg_operate_fence_tasks=fencing(cluster, f"touch {proof}"))
+        assert run.returncode == 4
+        assert all(host["failed"] == 0 for host in run.recap.values())
+        assert proof.exists()
+        assert "Fence primary" in run.output
     finally:
         cluster.all_hosts()
     new = next(name for name, role in roles(cluster).items() if role == "primary")

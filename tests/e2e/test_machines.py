@@ -29,9 +29,8 @@ def test_address_is_static(node):
 
 def test_every_node_is_known_by_name(node, nodes):
     names = " ".join(other.name for other in nodes)
-    known = {
-        line.split()[2]: line.split()[0] for line in node.shell(f"getent ahostsv4 {names} | grep STREAM").splitlines()
-    }
+    first = f"for name in {names}; do echo $name $(getent ahostsv4 $name | head -n 1); done"
+    known = dict(line.split()[:2] for line in node.shell(first).splitlines())
     for other in nodes:
         assert known[other.name] == other.address
     entries = [line.split() for line in node.shell("cat /etc/hosts").splitlines()]

@@ -21,6 +21,8 @@ from ._lsn import format_lsn
 from ._postgres import explain_refusal
 from ._rewind import Diverged, read_diverged, read_note
 
+#: More than any server has: the largest value of wal_keep_size.
+ALL_WAL_MB = 2147483647
 #: What pg_rewind says when the WAL it needs is gone.
 _WAL_GONE = ("could not open file", "could not find", "could not read WAL record", "invalid record length")
 
@@ -66,8 +68,11 @@ def find_diverged(dest: DataDir, fork: int, bin_dir: str) -> Diverged:
 
 
 def recover(dest: DataDir, bin_dir: str, config_file: str | None) -> None:
-    """Let a crashed server come to a clean end, without letting anybody in (manual: pg_rewind, single-user mode)."""
-    words = [os.path.join(bin_dir, "postgres"), "--single", "-D", dest.path]
+    """Let a crashed server come to a clean end, without letting anybody in (manual: pg_rewind, single-user mode).
+
+    The checkpoints of its recovery must not remove the WAL since the fork, which pg_rewind is to read.
+    """
+    words = [os.path.join(bin_dir, "postgres"), "--single", "-D", dest.path, "-c", f"wal_keep_size={ALL_WAL_MB}"]
     words += ["-c", f"config_file={config_file}"] if config_file else []
     status, said = run_guarded([*words, "template1"])
     if status:

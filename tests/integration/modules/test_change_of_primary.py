@@ -14,7 +14,7 @@ import pytest
 
 def pair(servers: Any, **settings: Any) -> tuple[Any, Any]:
     """A primary and a standby that streams from it."""
-    old = servers.primary(wal_keep_size="64MB", **settings)
+    old = servers.primary(**{"wal_keep_size": "64MB", **settings})
     new = servers.standby(old, cluster_name="new")
     streams(old)
     return old, new
@@ -158,7 +158,7 @@ def test_a_handover_that_dies_promotes_nobody(servers: Any, module: Any) -> None
     assert old.running
 
 
-def diverge(servers: Any, crash: bool = True, **settings: Any) -> tuple[Any, Any]:
+def diverge(servers: Any, crash: bool = True, segments: int = 0, **settings: Any) -> tuple[Any, Any]:
     """A former primary with three commits of its own, and the one that leads now."""
     old, new = pair(servers, **settings)
     old.psql("CREATE TABLE t (n int)")
@@ -166,10 +166,22 @@ def diverge(servers: Any, crash: bool = True, **settings: Any) -> tuple[Any, Any
     new.psql("SELECT pg_promote()")
     for number in range(3):
         old.psql(f"INSERT INTO t VALUES ({number})")
+    for _segment in range(segments):
+        old.psql("SELECT pg_switch_wal()")
+        old.psql("CREATE TABLE IF NOT EXISTS more AS SELECT 1 AS n; UPDATE more SET n = n + 1")
     new.psql("INSERT INTO t VALUES (100)")
     let_rewind(new)
     old.stop("immediate" if crash else "fast")
     return old, new
+
+
+def test_the_recovery_of_a_crashed_server_leaves_the_wal_that_a_rewind_reads(servers: Any, module: Any) -> None:
+    old, new = diverge(servers, segments=4, wal_keep_size="0")
+    done = module("rewind", **rewinding(old, new))
+    assert (done["failed"], done["action"]) == (False, "rewound"), done
+    old.write_config()
+    old.start()
+    until(lambda: old.psql("SELECT n FROM t") == "100")
 
 
 @pytest.mark.parametrize("crash", [True, False], ids=["crashed", "stopped"])

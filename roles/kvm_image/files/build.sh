@@ -16,16 +16,17 @@ export WORK
 exec 9>"$images/.lock"
 flock 9
 [ ! -e "$TARGET/image.json" ] || exit 0
-rm -rf "$images"/.building-*
-trap 'rm -rf "$WORK"' EXIT
+# Never into a mount: a build mounts /proc, /sys and /dev in what it makes.
+rm -rf --one-file-system "$images"/.building-*
+trap 'rm -rf --one-file-system "$WORK"' EXIT
 trap 'exit 1' HUP INT TERM
 
 free=$(df --output=avail -m "$images" | tail -n 1)
 [ "$free" -ge "$NEEDED_MB" ] ||
     die "$images has $((free)) MB free, but making an image takes $NEEDED_MB MB. Make room, or set kvm_image_directory."
 mkdir -p "$WORK/image"
-# The lock ends with this script, not with what it started.
-sh "$here/$SOURCE/make.sh" 9>&-
+# What it starts and mounts is seen by nobody else, and ends with this script, however that ends.
+setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child --mount-proc sh "$here/$SOURCE/make.sh" 9>&-
 
 size=$(qemu-img info --output=json "$WORK/image/disk.qcow2" | python3 -c 'import json, sys; print(json.load(sys.stdin)["virtual-size"])')
 cat >"$WORK/image/image.json" <<END

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build/bench"
 VENV = ROOT / ".venv/bin"
 LIMIT_SECONDS = 900
-_PROFILE_LINE = re.compile(r"^(\S.*?) -{2,} +([\d.]+)s$", re.MULTILINE)
+_PROFILE_LINE = re.compile(r"^(\S.*?) -* +([\d.]+)s$", re.MULTILINE)
 OWNER = "postgres" if os.geteuid() == 0 else ""
 
 

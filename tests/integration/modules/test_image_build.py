@@ -30,7 +30,7 @@ def build(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     (tmp_path / "source").mkdir()
     (tmp_path / "source/make.sh").write_text(FOREVER)
     process = start(tmp_path)
-    wait(lambda: (tmp_path / ".building-image/mounted").exists())
+    wait((tmp_path / ".building-image/mounted").exists)
     yield process
     process.kill()
     process.wait()

@@ -26,17 +26,18 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="images are built by r
 @pytest.fixture
 def build(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A build that has mounted something and does not come to its end."""
-    shutil.copy(BUILD, tmp_path)
-    (tmp_path / "source").mkdir()
-    (tmp_path / "source/make.sh").write_text(FOREVER)
-    process = start(tmp_path)
+    process = start(tmp_path, FOREVER)
     wait((tmp_path / ".building-image/mounted").exists)
     yield process
     process.kill()
     process.wait()
 
 
-def start(folder: Path) -> subprocess.Popen[bytes]:
+def start(folder: Path, script: str) -> subprocess.Popen[bytes]:
+    """A build by build.sh, whose source is the script."""
+    shutil.copy(BUILD, folder)
+    (folder / "source").mkdir(exist_ok=True)
+    (folder / "source/make.sh").write_text(script)
     given = {"SOURCE": "source", "TARGET": str(folder / "image"), "NEEDED_MB": "1", "CMDLINE": ""}
     return subprocess.Popen(["sh", str(folder / "build.sh")], env={**os.environ, **given})
 
@@ -66,15 +67,12 @@ def test_a_killed_build_leaves_neither_processes_nor_mounts(build: subprocess.Po
 def test_the_next_build_removes_what_is_left_and_nothing_that_is_mounted_there(tmp_path: Path) -> None:
     left = tmp_path / ".building-old/root"
     left.mkdir(parents=True)
-    shutil.copy(BUILD, tmp_path)
-    (tmp_path / "source").mkdir()
-    (tmp_path / "source/make.sh").write_text("exit 3")
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", left], check=True)
     try:
         (left / "file").touch()
-        assert start(tmp_path).wait(timeout=20) != 0
+        assert start(tmp_path, "exit 3").wait(timeout=20) != 0
         assert (left / "file").exists()
     finally:
         subprocess.run(["umount", left], check=True)
-    assert start(tmp_path).wait(timeout=20) == 3
+    assert start(tmp_path, "exit 3").wait(timeout=20) == 3
     assert not (tmp_path / ".building-old").exists()

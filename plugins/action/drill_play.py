@@ -53,6 +53,7 @@ class ActionModule(DrillAction):
             "returncode": played.returncode,
             "seconds": round(played.ended - played.began, 3),
             "tasks": len(played.tasks),
+            "worked": played.worked,
             "killed_at": played.killed_at,
             "output": played.output[-LAST_CHARACTERS:],
         }
@@ -68,13 +69,16 @@ class ActionModule(DrillAction):
 
 
 def environment() -> dict[str, str]:
-    """So that its words can be read, and its settings are ours."""
+    """So that its words can be read, each as soon as it is true, and its settings are ours."""
     settings = getattr(constants, "CONFIG_FILE", None)
     return {
         "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
         "ANSIBLE_NOCOLOR": "1",
         "ANSIBLE_FORCE_COLOR": "0",
         "PYTHONUNBUFFERED": "1",
+        # Where some results are hidden, a task is named with its first result, and no longer when it begins.
+        "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "1",
+        "ANSIBLE_DISPLAY_OK_HOSTS": "1",
         **({"ANSIBLE_CONFIG": str(settings)} if settings else {}),
     }
 

@@ -21,6 +21,7 @@ from typing import Any
 
 PLAYBOOKS = Path(__file__).absolute().parents[2] / "playbooks"
 _TASK = re.compile(r"^(?:TASK|RUNNING HANDLER) \[(?:[\w.]+ : )?(.*?)\] \**$")
+_WORKED = re.compile(r"^(?:ok|changed|fatal|failed|included): ")
 #: Words of the command line that the other playbook needs, too, by the name of ansible's own option.
 _WORDS = {
     "private_key_file": "--private-key", "remote_user": "--user", "connection": "--connection",
@@ -42,10 +43,11 @@ class Killing:
 
 @dataclass
 class Played:
-    """What became of a run."""
+    """What became of a run. ``worked``: numbers of the tasks, from 1, that some host did not skip."""
 
     began: float
     tasks: list[tuple[str, float]] = field(default_factory=list)
+    worked: list[int] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     ended: float = 0
     returncode: int = 0
@@ -108,6 +110,8 @@ def _watch(
 ) -> None:
     for line in process.stdout or ():
         played.lines.append(line)
+        if _WORKED.match(line) and played.worked[-1:] != [len(played.tasks)]:
+            played.worked.append(len(played.tasks))
         if not (found := _TASK.match(line)):
             continue
         played.tasks.append((found[1], time.monotonic()))

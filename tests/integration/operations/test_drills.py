@@ -106,6 +106,11 @@ def test_a_standby_in_trouble_bothers_nobody(drills: Drills, name: str) -> None:
     assert result["in_doubt"] == 0, "no write failed"
     assert set(result["bystanders"]) == set(NODES) - {target}
     assert result["to_redundancy_ms"] > 0, "it was away for a while"
+    if name == "clone_kill":
+        killed = (drills.folder / "clone_kill/01-rebuild_standby.log").read_text()
+        begun = killed.partition(" : Clone the primary's data directory]")[2]
+        assert begun
+        assert "changed:" not in begun, "the clone was not killed but finished"
     nothing_left(drills)
 
 

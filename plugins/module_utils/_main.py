@@ -19,4 +19,6 @@ def conclude(module: AnsibleModule, run: Callable[[AnsibleModule], dict[str, Any
         result = run(module)
     except PgFleetError as error:
         module.fail_json(**error.as_result())
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename}: {error.strerror}.", code="os_error")
     module.exit_json(**result)

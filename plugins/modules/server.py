@@ -5,7 +5,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: server
-short_description: Start, stop, restart or reload the server of one data directory
+short_description: Start, stop, restart or reload the server of one data directory, and say whether it starts with the machine
 version_added: 1.0.0
 description:
   - Uses systemd where a unit is given, and C(pg_ctl) otherwise, so it serves with and without systemd.
@@ -45,6 +45,16 @@ options:
     description: Seconds to wait for C(pg_ctl).
     type: int
     default: 60
+  start:
+    description:
+      - Who may start the server, as C(start.conf) of Debian's packages says it. V(auto) is the boot of the machine too, V(manual) only
+        C(pg_ctlcluster) and the unit, V(disabled) neither. Written before the server is started or stopped.
+      - Without it the file stays as it is. A missing file means V(auto).
+    type: str
+    choices: [auto, manual, disabled]
+  start_conf:
+    description: That file, for example C(/etc/postgresql/17/main/start.conf). Required by O(start).
+    type: path
   kill:
     description:
       - Kill a server that has not stopped in O(timeout), with all of its processes. For one that must not write any more, such as a frozen
@@ -71,6 +81,17 @@ EXAMPLES = r"""
     unit: postgresql@17-main
     state: stopped
   become: true
+
+- name: Fence a primary that is being replaced
+  pgfleet.cluster.server:
+    data_directory: /var/lib/postgresql/17/main
+    state: stopped
+    start: disabled
+    start_conf: /etc/postgresql/17/main/start.conf
+    timeout: 5
+    kill: true
+  become: true
+  become_user: postgres
 """
 
 RETURN = r"""
@@ -84,6 +105,11 @@ after:
   returned: success
   type: str
   sample: running
+start:
+  description: Who may start it, now or after the change. Null without O(start_conf).
+  returned: success
+  type: str
+  sample: auto
 pid:
   description: Process of the server now.
   returned: success
@@ -96,13 +122,18 @@ seconds:
   sample: 0.118
 """
 
+import os
 import time
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import find_bin_dir, inspect
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
+from ansible_collections.pgfleet.cluster.plugins.module_utils._files import WantedFile
+from ansible_collections.pgfleet.cluster.plugins.module_utils._files_run import look, user_called, write
+from ansible_collections.pgfleet.cluster.plugins.module_utils._machine import owner_name
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._service import act, kill_server
 
@@ -121,6 +152,18 @@ def plan_server(state: str, running: bool) -> tuple[str | None, str]:
     return (None if running == (state == "started") else ACTIONS[state]), after
 
 
+def read_start(path: str) -> str:
+    """What start.conf says; C(auto) where it says nothing."""
+    words = [line.partition("#")[0].strip() for line in look(path).text.splitlines()]
+    return next(filter(None, words), "auto")
+
+
+def write_start(params: Mapping[str, Any]) -> None:
+    """Write start.conf as a file of its directory's owner."""
+    user = user_called(owner_name(os.stat(os.path.dirname(params["start_conf"])).st_uid))
+    write(WantedFile(params["start_conf"], f"{params['start']}\n", user.pw_name), user)
+
+
 def run(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     bin_dir = params["bin_dir"] or find_bin_dir()
@@ -128,6 +171,10 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     pid = inspect(params["data_directory"], bin_dir).server_pid
     before = "running" if pid else "stopped"
     action, after = plan_server(params["state"], bool(pid))
+    start = read_start(params["start_conf"]) if params["start_conf"] else None
+    allowed = params["start"] or start
+    if allowed != start and not module.check_mode:
+        write_start(params)
     if action and not module.check_mode:
         try:
             act(params, action, bin_dir)
@@ -137,12 +184,13 @@ def run(module: AnsibleModule) -> dict[str, Any]:
             kill_server(params["data_directory"])
         pid = inspect(params["data_directory"], bin_dir).server_pid
     return {
-        "changed": action is not None,
+        "changed": action is not None or allowed != start,
         "before": before,
         "after": after,
+        "start": allowed,
         "pid": pid,
         "seconds": round(time.monotonic() - started, 3),
-        "diff": {"before": {"state": before}, "after": {"state": after}},
+        "diff": {"before": {"state": before, "start": start}, "after": {"state": after, "start": allowed}},
     }
 
 
@@ -157,8 +205,11 @@ def main() -> NoReturn:
             "log_file": {"type": "path"},
             "stop_mode": {"type": "str", "default": "fast", "choices": ["fast", "smart", "immediate"]},
             "timeout": {"type": "int", "default": 60},
+            "start": {"type": "str", "choices": ["auto", "manual", "disabled"]},
+            "start_conf": {"type": "path"},
             "kill": {"type": "bool", "default": False},
         },
+        required_by={"start": ["start_conf"]},
         supports_check_mode=True,
     )
     conclude(module, run)

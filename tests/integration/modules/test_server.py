@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,3 +50,41 @@ def test_a_server_that_does_not_start_says_why(servers: Any, module: Any, check:
     if not check:
         assert result["code"] == "server_action_failed"
         assert "no_such_library" in result["msg"], "the end of the server's log is in the message"
+
+
+def test_who_may_start_it(servers: Any, module: Any) -> None:
+    server = servers.primary()
+    file = Path(server.data) / "start.conf"
+    given = {**options(server), "start_conf": str(file)}
+
+    unchanged = module("server", start="auto", **given)
+    assert (unchanged["changed"], unchanged["start"]) == (False, "auto"), "a missing file means auto"
+    assert not file.exists()
+
+    check = module("server", check=True, state="stopped", start="disabled", **given)
+    assert check["changed"]
+    assert check["diff"]["after"] == {"state": "stopped", "start": "disabled"}
+    assert not file.exists()
+    assert server.running
+
+    assert module("server", state="stopped", start="disabled", **given)["changed"]
+    assert file.read_text() == "disabled\n"
+    assert not module("server", state="stopped", start="disabled", **given)["changed"]
+    assert module("server", state="stopped", **given)["start"] == "disabled", "not asked for, not touched"
+
+    assert module("server", start="auto", **given)["changed"]
+    assert file.read_text() == "auto\n"
+    file.write_text("# Automatic startup configuration\n\nmanual # by hand\n")
+    assert module("server", **given)["start"] == "manual"
+    assert not module("server", start="manual", **given)["changed"], "the comments stay"
+
+
+def test_start_needs_its_file(servers: Any, module: Any) -> None:
+    result = module("server", start="disabled", **options(servers.primary()))
+    assert "start_conf" in result["msg"]
+
+
+def test_a_file_that_it_may_not_write_is_named(servers: Any, module: Any, tmp_path: Path) -> None:
+    result = module("server", start="disabled", start_conf=str(tmp_path / "start.conf"), **options(servers.primary()))
+    assert result["code"] == "os_error"
+    assert "start.conf: Permission denied" in result["msg"]

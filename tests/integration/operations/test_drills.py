@@ -158,7 +158,7 @@ def test_two_primaries_are_refused_by_every_playbook(drills: Drills) -> None:
 
 
 def test_the_control_machine_may_die_in_a_switchover(drills: Drills) -> None:
-    result = drills.run("control_death", pg_drill_steps=[12, 16])
+    result = drills.run("control_death", pg_drill_steps=[11, 17])
     assert result["acked_lost"] == 0
     assert [event["text"] for event in result["events"] if "is killed" in event["text"]]
 

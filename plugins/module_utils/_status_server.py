@@ -161,7 +161,7 @@ def _status(
         reachable=True,
         role=STANDBY if facts["recovering"] else PRIMARY,
         system_identifier=facts["system_identifier"],
-        timeline=_timeline(facts, receiver),
+        timeline=_timeline(facts, receiver, config["wal_timeline"]),
         version=version_text(server.version),
         cluster_name=setting["cluster_name"],
         data_directory=data,
@@ -182,11 +182,11 @@ def _status(
     )
 
 
-def _timeline(facts: Mapping[str, Any], receiver: WalReceiver | None) -> int:
+def _timeline(facts: Mapping[str, Any], receiver: WalReceiver | None, written: int | None) -> int:
     """The control file lags behind: after a promotion until the next checkpoint, on a standby until a restartpoint."""
     if facts["wal_file"]:
         return timeline_of_wal_file(facts["wal_file"])
-    return max(int(facts["control_timeline"]), (receiver and receiver.received_tli) or 0)
+    return max(int(facts["control_timeline"]), (receiver and receiver.received_tli) or 0, written or 0)
 
 
 def _keep_size(setting: Mapping[str, str]) -> int:

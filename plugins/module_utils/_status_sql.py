@@ -81,7 +81,7 @@ SELECT extract(epoch FROM pg_conf_load_time())::float8 AS loaded,
        (SELECT coalesce(json_agg(json_build_object('file', file, 'line', line_number, 'name', NULL, 'error', error)),
                         '[]') FROM rule WHERE error IS NOT NULL) AS hba_errors,
        (SELECT json_object_agg(name, setting ORDER BY seqno) FROM line WHERE name IS NOT NULL) AS written,
-       {wal_bytes} AS wal_bytes
+       {wal_bytes} AS wal_bytes, {wal_timeline} AS wal_timeline
 """
 _NO_LINES = (
     "SELECT NULL::text AS sourcefile, NULL::int AS sourceline, NULL::int AS seqno, NULL::text AS name,"
@@ -101,6 +101,11 @@ DATABASE_BYTES = "SELECT sum(pg_database_size(oid))::bigint AS bytes FROM pg_dat
 _MODIFIED = "extract(epoch FROM (pg_stat_file(name, true)).modification)"
 _WAL_BYTES = "(SELECT sum(size)::bigint FROM pg_ls_waldir())"
 
+#: The newest timeline that the server has WAL of. A standby whose primary is gone is told it by nothing else.
+WAL_TIMELINE = (
+    "(SELECT max(('x' || left(name, 8))::bit(32)::int) FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$')"
+)
+
 
 def config_query(major: int, rights: Mapping[str, bool]) -> str:
     """The statement about configuration files, as far as the rights go.
@@ -113,4 +118,5 @@ def config_query(major: int, rights: Mapping[str, bool]) -> str:
         rules=rules if rights["hba_rules"] else _NO_RULES,
         modified=_MODIFIED if rights["stat_file"] else "NULL::float8",
         wal_bytes=_WAL_BYTES if rights["ls_waldir"] else "NULL::bigint",
+        wal_timeline=WAL_TIMELINE if rights["ls_waldir"] else "NULL::int",
     )

@@ -127,12 +127,13 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._promote import (
     not_replayed,
 )
 from ansible_collections.pgfleet.cluster.plugins.module_utils._status import timeline_of_wal_file
+from ansible_collections.pgfleet.cluster.plugins.module_utils._status_sql import WAL_TIMELINE
 
 POLL_SECONDS = 0.02
 FACTS = """
 SELECT recovering,
        (SELECT system_identifier::text FROM pg_control_system()) AS system_identifier,
-       CASE WHEN recovering THEN greatest(timeline_id, min_recovery_end_timeline, received) END AS timeline,
+       CASE WHEN recovering THEN greatest(timeline_id, min_recovery_end_timeline, received, {written}) END AS timeline,
        CASE WHEN NOT recovering THEN pg_walfile_name(pg_current_wal_lsn()) END AS wal_file,
        CASE WHEN recovering THEN pg_last_wal_replay_lsn()::text END AS replay,
        CASE WHEN recovering THEN pg_last_wal_receive_lsn()::text END AS receive,
@@ -144,7 +145,8 @@ SELECT recovering,
 
 
 def read(server: Server) -> tuple[Candidate, Handover]:
-    row = server.row(FACTS)
+    may_look = server.row("SELECT has_function_privilege('pg_ls_waldir()', 'execute') AS may_look")["may_look"]
+    row = server.row(FACTS.replace("{written}", WAL_TIMELINE if may_look else "NULL"))
     wal_file, sessions = row.pop("wal_file"), row.pop("sessions")
     timeline = timeline_of_wal_file(wal_file) if wal_file else int(row["timeline"])
     return Candidate(server.address, **{**row, "timeline": timeline}), read_handover(sessions)

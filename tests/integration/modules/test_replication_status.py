@@ -181,6 +181,26 @@ def _promoted(status, node, primary):
     ]
 
 
+def test_a_standby_whose_primary_is_gone_knows_its_timeline(status, servers, primary, module):
+    """The control file learns of a new timeline late, and nobody receives WAL any more: a failover ranks by this."""
+    first, second = servers.standby(primary, "node1"), servers.standby(primary, "node2")
+    replayed = {"replayed_lsn": primary.psql("SELECT pg_current_wal_lsn()")}
+    assert not status(second, expect=replayed, wait=10)["failed"]
+    first.ctl("promote")
+    second.psql(f"ALTER SYSTEM SET primary_conninfo = 'host={first.socket} port={first.port} user=postgres'")
+    second.psql("SELECT pg_reload_conf()")
+    assert not status(second, expect={"state": "streaming", "timeline": 2}, wait=10)["failed"]
+    first.stop("immediate")
+    second.psql("ALTER SYSTEM SET primary_conninfo = ''")
+    second.psql("SELECT pg_reload_conf()")
+    alone = status(second)
+    while alone["status"]["wal_receiver"] is not None:
+        alone = status(second)
+    assert alone["status"]["timeline"] == 2
+    promoted = module("promote", timeline=2, **second.login)
+    assert (promoted["timeline_before"], promoted["timeline_after"]) == (2, 3)
+
+
 def test_roles_with_fewer_rights(status, servers, primary):
     node = servers.standby(primary, "node1")
     primary.psql("CREATE ROLE watcher LOGIN; GRANT pg_monitor TO watcher; CREATE ROLE nobody LOGIN")

@@ -102,9 +102,7 @@ _MODIFIED = "extract(epoch FROM (pg_stat_file(name, true)).modification)"
 _WAL_BYTES = "(SELECT sum(size)::bigint FROM pg_ls_waldir())"
 
 #: The newest timeline that the server has WAL of. A standby whose primary is gone is told it by nothing else.
-WAL_TIMELINE = (
-    "(SELECT max(('x' || left(name, 8))::bit(32)::int) FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$')"
-)
+WAL_TIMELINE = "(SELECT max(('x' || left(name, 8))::bit(32)::int) FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$')"
 
 
 def config_query(major: int, rights: Mapping[str, bool]) -> str:

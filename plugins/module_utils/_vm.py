@@ -105,6 +105,7 @@ class Domain:
     """A domain that the hypervisor has. ``shape`` is None for one that is not of this collection.
 
     One without its files is not ``complete``: it is being made, or was being made anew, when a run was killed.
+    One that is ``fenced`` was powered off because another node took its place.
     """
 
     name: str
@@ -115,9 +116,16 @@ class Domain:
     files: tuple[str, ...] = ()
     console: str = ""
     complete: bool = True
+    fenced: bool = False
 
     def is_ours(self, fleet: str) -> bool:
         return self.shape is not None and self.fleet == fleet
+
+    @property
+    def state(self) -> str:
+        """In a word; a machine that was fenced and runs was started by hand."""
+        words = ("running" if self.running else "", "fenced" if self.fenced else "")
+        return ", ".join(filter(None, words)) or "stopped"
 
 
 @dataclass(frozen=True)

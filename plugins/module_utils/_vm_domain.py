@@ -133,7 +133,16 @@ def read_domain(xml: str, running: bool, autostart: bool, complete: bool = True)
         files=tuple(source.get("file", "") for source in domain.findall("devices/disk/source")),
         console=console_of(domain),
         complete=complete,
+        fenced=mark is not None and mark.get("fenced") == "yes",
     )
+
+
+def fenced_mark(xml: str) -> str:
+    """The element that marks the domain as ours, with the word that it is fenced; libvirt adds the name space."""
+    mark = ET.fromstring(xml).find(f"metadata/{_TAG}")
+    if mark is None:
+        raise PgFleetError("The domain was not made by this collection.", "", "foreign_domain")
+    return ET.tostring(ET.Element("machine", {**mark.attrib, "fenced": "yes"}), encoding="unicode")
 
 
 def console_of(domain: ET.Element) -> str:

@@ -17,8 +17,8 @@ from typing import Any
 
 from ._errors import PgFleetError
 from ._vm import Domain, Machine
-from ._vm_domain import Hardware, Image, Places, domain_xml
-from ._vm_plan import CREATED, NONE, REBUILT, REMOVED, RESTARTED, STARTS, Plan, Step
+from ._vm_domain import XMLNS, Hardware, Image, Places, domain_xml, fenced_mark
+from ._vm_plan import CREATED, FENCED, NONE, REBUILT, REMOVED, RESTARTED, STARTS, Plan, Step
 
 try:
     import libvirt
@@ -43,7 +43,9 @@ class Workshop:
     def apply(self, plan: Plan) -> None:
         """In an order that a killed run can be continued from: a domain comes before its files, its disk last."""
         self._shut_down([step.name for step in plan.of(RESTARTED)])
-        for step in plan.of(REBUILT, REMOVED):
+        for step in plan.of(FENCED):
+            self._mark_as_fenced(step.name)
+        for step in plan.of(REBUILT, REMOVED, FENCED):
             self._power_off(step.name)
         for step in plan.of(CREATED, REBUILT, REMOVED):
             if step.domain:
@@ -95,6 +97,15 @@ class Workshop:
         domain = self._domain(step.name)
         if not domain.isActive():
             domain.create()
+
+    def _mark_as_fenced(self, name: str) -> None:
+        """In the definition, which is written anew, with its autostart, when the machine is started again."""
+        domain = self._domain(name)
+        mark = fenced_mark(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
+        domain.setMetadata(
+            libvirt.VIR_DOMAIN_METADATA_ELEMENT, mark, "pgfleet", XMLNS, libvirt.VIR_DOMAIN_AFFECT_CONFIG
+        )
+        domain.setAutostart(False)
 
     def _power_off(self, name: str) -> None:
         domain = self._domain(name)

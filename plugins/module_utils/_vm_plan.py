@@ -13,18 +13,22 @@ from ._vm import REBUILD, RESTART, Domain, Host, Machine, how_to_change, result_
 from ._vm_refuse import refuse_bad_machines, refuse_copies, refuse_excess, refuse_strangers
 
 NONE, CREATED, STARTED, RESTARTED = "none", "created", "started", "restarted"
-REBUILT, REMOVED, UPDATED = "rebuilt", "removed", "updated"
+REBUILT, REMOVED, UPDATED, FENCED = "rebuilt", "removed", "updated", "fenced"
 STARTS = (CREATED, STARTED, RESTARTED, REBUILT)
 
 
 @dataclass(frozen=True)
 class Policy:
-    """``rebuild`` makes every machine anew; ``on_change`` is fail, restart or rebuild."""
+    """``rebuild`` makes every machine anew; ``on_change`` is fail, restart or rebuild.
+
+    ``start_fenced``: give machines their power back that were fenced.
+    """
 
     fleet: str
     rebuild: bool = False
     on_change: str = "fail"
     overcommit: bool = False
+    start_fenced: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,11 +45,18 @@ class Step:
     def before(self) -> dict[str, Any]:
         if self.domain is None:
             return result_of(None, "absent")
-        return result_of(self.domain.shape, "running" if self.domain.running else "stopped")
+        return result_of(self.domain.shape, self.domain.state)
 
     @property
     def after(self) -> dict[str, Any]:
+        if self.domain and (self.left_off or self.action == FENCED):
+            return result_of(self.domain.shape, "fenced")
         return result_of(self.machine.shape, "running") if self.machine else result_of(None, "absent")
+
+    @property
+    def left_off(self) -> bool:
+        """Whether it stays without power because it was fenced."""
+        return self.action == NONE and self.domain is not None and self.domain.state == "fenced"
 
 
 @dataclass(frozen=True)
@@ -88,10 +99,26 @@ def plan_removal(names: Sequence[str], domains: Mapping[str, Domain], fleet: str
     return Plan(tuple(Step(REMOVED if name in domains else NONE, name, None, domains.get(name)) for name in unique))
 
 
+def plan_fencing(names: Sequence[str], domains: Mapping[str, Domain], fleet: str) -> Plan:
+    """No power, and none by mistake, until it is asked for in so many words."""
+    refuse_strangers(names, domains, fleet)
+    unknown = [name for name in names if name not in domains]
+    if unknown:
+        raise MachineConflict(
+            f"There is no machine {', '.join(unknown)} on this hypervisor.",
+            "Name the hypervisor that it is on.",
+            "machine_missing",
+        )
+    there = (domains[name] for name in dict.fromkeys(names))
+    return Plan(tuple(Step(NONE if each.state == "fenced" else FENCED, each.name, None, each) for each in there))
+
+
 def _step(machine: Machine, domain: Domain | None, policy: Policy) -> Step:
     name = machine.name
     if domain is None or domain.shape is None or not domain.complete:
         return Step(CREATED, name, machine, domain)
+    if domain.state == "fenced" and not (policy.start_fenced or policy.rebuild):
+        return Step(NONE, name, machine, domain)
     changes = domain.shape.changes_to(machine.shape)
     way = how_to_change(domain.shape, machine.shape)
     if policy.rebuild or way == REBUILD:
@@ -100,7 +127,7 @@ def _step(machine: Machine, domain: Domain | None, policy: Policy) -> Step:
         return Step(RESTARTED, name, machine, domain, changes)
     if not domain.running:
         return Step(STARTED, name, machine, domain, changes)
-    return Step(UPDATED if way else NONE, name, machine, domain, changes)
+    return Step(UPDATED if way or domain.fenced else NONE, name, machine, domain, changes)
 
 
 def _refuse_changes(steps: Sequence[Step], policy: Policy) -> None:

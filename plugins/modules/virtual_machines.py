@@ -25,11 +25,13 @@ options:
       - V(present) makes machines that are missing, starts those that are stopped, and changes others as O(on_change) allows.
       - V(absent) powers machines off and removes them with their disks, seeds and console logs, and nothing else.
       - V(rebuilt) throws the disks of all named machines away and makes them anew.
+      - V(fenced) takes the power of machines at once and marks them, so that V(present) leaves them off until O(start_fenced) is given. For a
+        node that another one has taken the place of.
     type: str
     default: present
-    choices: [present, absent, rebuilt]
+    choices: [present, absent, rebuilt, fenced]
   machines:
-    description: The machines. With O(state=absent) only the names matter.
+    description: The machines. With O(state=absent) and O(state=fenced) only the names matter.
     type: list
     elements: dict
     required: true
@@ -39,7 +41,7 @@ options:
         type: str
         required: true
       address:
-        description: Static IPv4 address. Required unless O(state=absent).
+        description: Static IPv4 address. Required by O(state=present) and O(state=rebuilt).
         type: str
       memory_mb:
         description: Memory in MiB.
@@ -58,10 +60,10 @@ options:
         type: bool
         default: false
       host_key:
-        description: Private ed25519 host key in OpenSSH's format. Required unless O(state=absent).
+        description: Private ed25519 host key in OpenSSH's format. Required by O(state=present) and O(state=rebuilt).
         type: str
       host_public_key:
-        description: Public part of it. Required unless O(state=absent).
+        description: Public part of it. Required by O(state=present) and O(state=rebuilt).
         type: str
   on_change:
     description:
@@ -72,6 +74,10 @@ options:
     type: str
     default: fail
     choices: [fail, restart, rebuild]
+  start_fenced:
+    description: Start machines that were fenced, too. One that was a primary comes up as a primary.
+    type: bool
+    default: false
   fleet:
     description: Name that marks the machines as belonging together. Machines of another fleet are never touched.
     type: str
@@ -81,7 +87,7 @@ options:
     type: str
     default: qemu:///system
   image:
-    description: The golden image. Required unless O(state=absent).
+    description: The golden image. Required by O(state=present) and O(state=rebuilt).
     type: dict
     suboptions:
       disk:
@@ -197,6 +203,11 @@ EXAMPLES = r"""
       hash: 5d41402abc4b2a76
     authorized_keys: ["{{ lookup('file', '~/.ssh/id_ed25519.pub') }}"]
 
+- name: See to it that a node takes no more writes
+  pgfleet.cluster.virtual_machines:
+    state: fenced
+    machines: [{name: node1}]
+
 - name: Remove them
   pgfleet.cluster.virtual_machines:
     state: absent
@@ -214,7 +225,7 @@ machines:
       description: The machine.
       type: str
     action:
-      description: One of V(none), V(created), V(started), V(updated), V(restarted), V(rebuilt) and V(removed).
+      description: One of V(none), V(created), V(started), V(updated), V(restarted), V(rebuilt), V(fenced) and V(removed).
       type: str
     changes:
       description: What differed from what was asked for.
@@ -253,6 +264,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._vm_plan import (
     Plan,
     Policy,
     Step,
+    plan_fencing,
     plan_machines,
     plan_removal,
 )
@@ -277,9 +289,10 @@ IMAGE_OPTIONS = {
     "cmdline": {"type": "str", "default": ""},
 }
 OPTIONS = {
-    "state": {"type": "str", "default": "present", "choices": ["present", "absent", "rebuilt"]},
+    "state": {"type": "str", "default": "present", "choices": ["present", "absent", "rebuilt", "fenced"]},
     "machines": {"type": "list", "elements": "dict", "required": True, "options": MACHINE_OPTIONS},
     "on_change": {"type": "str", "default": "fail", "choices": ["fail", "restart", "rebuild"]},
+    "start_fenced": {"type": "bool", "default": False},
     "fleet": {"type": "str", "default": "pgfleet"},
     "uri": {"type": "str", "default": "qemu:///system"},
     "image": {"type": "dict", "options": IMAGE_OPTIONS},
@@ -364,13 +377,16 @@ def prepare(module: AnsibleModule, connection: Any, places: Places) -> tuple[Pla
     domains = read_domains(connection, places)
     names = [machine["name"] for machine in params["machines"]]
     workshop = Workshop(connection, params["fleet"], image, hardware, places, {}, params["stop_timeout"])
-    if params["state"] == "absent":
-        return plan_removal(names, domains, params["fleet"]), workshop
+    without_image = {"absent": plan_removal, "fenced": plan_fencing}
+    if params["state"] in without_image:
+        return without_image[params["state"]](names, domains, params["fleet"]), workshop
     keys = host_keys(params, module.check_mode)
     host = read_host(connection, hardware, image, places, params["cidr"], set(names) - set(domains))
     access = access_of(params, host)
     wanted = [machine_of(item, access.hash(keys[item["name"]]), image, hardware) for item in params["machines"]]
-    policy = Policy(params["fleet"], params["state"] == "rebuilt", params["on_change"], params["overcommit"])
+    policy = Policy(
+        params["fleet"], params["state"] == "rebuilt", params["on_change"], params["overcommit"], params["start_fenced"]
+    )
     plan = plan_machines(wanted, domains, host, policy)
     known = replace(access, hosts={**access.hosts, **{machine.shape.address: machine.name for machine in wanted}})
     seeds = {machine.name: seed_files(machine, known, keys[machine.name], not image.kernel) for machine in wanted}
@@ -382,7 +398,7 @@ def wait(connection: Any, plan: Plan, places: Places, seconds: int) -> dict[str,
     watches = [
         Watch(step.machine, connection.lookupByName(step.name), places.console(step.name))
         for step in plan.steps
-        if step.machine
+        if step.machine and not step.left_off
     ]
     if seconds:
         wait_for(watches, seconds)
@@ -411,6 +427,8 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         if not module.check_mode:
             workshop.apply(plan)
             ready = wait(connection, plan, places, params["wait"])
+    for name in (step.name for step in plan.steps if step.left_off):
+        module.warn(f"Machine '{name}' was fenced and is left off. Start it with start_fenced when it can do no harm.")
     return {
         "changed": plan.changed,
         "machines": [result_of_step(step, ready) for step in plan.steps],

@@ -8,7 +8,12 @@ import pytest
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import InvalidInput, MachineConflict
 from ansible_collections.pgfleet.cluster.plugins.module_utils._vm import Domain, Host, Machine, Shape
-from ansible_collections.pgfleet.cluster.plugins.module_utils._vm_plan import Policy, plan_machines, plan_removal
+from ansible_collections.pgfleet.cluster.plugins.module_utils._vm_plan import (
+    Policy,
+    plan_fencing,
+    plan_machines,
+    plan_removal,
+)
 
 SHAPE = Shape("192.168.122.101", 1024, 1, 8, "image", "access", "hardware")
 OTHER_SHAPE = replace(SHAPE, address="192.168.122.102")
@@ -18,6 +23,7 @@ FAIL = Policy("lab")
 RESTART = Policy("lab", on_change="restart")
 REBUILD = Policy("lab", on_change="rebuild")
 ANEW = Policy("lab", rebuild=True)
+LET = Policy("lab", start_fenced=True)
 
 
 def domain(machine: Machine, **more) -> Domain:
@@ -26,7 +32,7 @@ def domain(machine: Machine, **more) -> Domain:
     )
 
 
-RUNS_A = domain(A)
+RUNS_A, RUNS_B = domain(A), domain(B)
 STOPPED_A = domain(A, running=False)
 
 
@@ -53,6 +59,11 @@ PLANS = [
     ("address and memory", [RUNS_A], [bigger(address="192.168.122.9", memory_mb=2048)], REBUILD, ["rebuilt a"], ["memory_mb", "address"]),
     ("keys", [RUNS_A], [bigger(access="new")], REBUILD, ["rebuilt a"], ["access"]),
     ("anew although nothing differs", [RUNS_A], [A, B], ANEW, ["rebuilt a", "created b"], []),
+    ("fenced", [domain(A, running=False, fenced=True), RUNS_B], [A, B], FAIL, ["none a", "none b"], []),
+    ("fenced, asked for otherwise", [domain(A, running=False, fenced=True)], [bigger(memory_mb=2048)], RESTART, ["none a"], []),
+    ("fenced, to be started", [domain(A, running=False, fenced=True)], [A], LET, ["started a"], []),
+    ("fenced, anew", [domain(A, running=False, fenced=True)], [A], ANEW, ["rebuilt a"], []),
+    ("fenced, started by hand", [domain(A, fenced=True)], [A], FAIL, ["updated a"], []),
     ("strangers beside", [RUNS_A, Domain("other", "u", True)], [A], FAIL, ["none a"], []),
 ]  # fmt: skip
 
@@ -174,3 +185,26 @@ def test_identity_follows_from_the_name():
     assert A.mac == on("a", "10.0.0.9").mac == "52:54:00:ca:97:81"
     assert A.uuid == on("a", "10.0.0.9").uuid
     assert A.mac != B.mac and A.uuid != B.uuid
+
+
+FENCING = [
+    ("running", [RUNS_A], ["fenced a"]),
+    ("stopped, so that nobody starts it", [STOPPED_A], ["fenced a"]),
+    ("fenced already", [domain(A, running=False, fenced=True)], ["none a"]),
+    ("fenced and started by hand", [domain(A, fenced=True)], ["fenced a"]),
+]
+
+
+@pytest.mark.parametrize(("domains", "actions"), [row[1:] for row in FENCING], ids=[row[0] for row in FENCING])
+def test_fencing(domains, actions):
+    plan = plan_fencing(["a", "a"], {item.name: item for item in domains}, "lab")
+    assert [f"{step.action} {step.name}" for step in plan.steps] == actions
+    assert plan.diff()["after"]["a"]["state"] == "fenced"
+    assert (plan.diff()["before"] != plan.diff()["after"]) == plan.changed
+
+
+@pytest.mark.parametrize(("fleet", "code"), [("demo", "foreign_domain"), ("lab", "machine_missing")])
+def test_fencing_of_others_is_refused(fleet, code):
+    with pytest.raises(MachineConflict) as refused:
+        plan_fencing(["a"], {} if code == "machine_missing" else {"a": RUNS_A}, fleet)
+    assert refused.value.code == code

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -14,10 +15,12 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgF
 from ansible_collections.pgfleet.cluster.plugins.module_utils._vm import Machine, Shape
 from ansible_collections.pgfleet.cluster.plugins.module_utils._vm_console import death, has_finished, tail
 from ansible_collections.pgfleet.cluster.plugins.module_utils._vm_domain import (
+    XMLNS,
     Hardware,
     Image,
     Places,
     domain_xml,
+    fenced_mark,
     hardware_hash,
     read_domain,
 )
@@ -56,6 +59,16 @@ def test_a_stranger_has_no_shape():
     xml = "<domain type='kvm'><name>db</name><uuid>1-2</uuid><memory unit='KiB'>1</memory><vcpu>1</vcpu></domain>"
     found = read_domain(xml, running=False, autostart=False)
     assert found.shape is None and not found.is_ours("") and not found.is_ours("lab")
+
+
+def test_a_fenced_domain_says_so():
+    xml = kib(domain_xml(NODE, "lab", IMAGE, HARDWARE, PLACES))
+    assert not read_domain(xml, running=False, autostart=False).fenced
+    mark = fenced_mark(xml)
+    assert mark.startswith("<machine ")
+    written = mark.replace("<machine ", f'<pgfleet:machine xmlns:pgfleet="{XMLNS}" ')
+    found = read_domain(re.sub("<pgfleet:machine.*?/>", written, xml), running=False, autostart=True)
+    assert (found.state, found.shape) == ("fenced", NODE.shape)
 
 
 def test_an_edited_mark_is_an_error():

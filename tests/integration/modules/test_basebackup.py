@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.pgfleet.cluster.tests.integration.waiting import until
+
 
 def beside(dest):
     """What lies beside a destination under names that begin with its own."""
@@ -26,10 +28,7 @@ def make_directory(servers, name, *files):
 
 
 def wait_for(server, query, expected):
-    deadline = time.monotonic() + 10
-    while (found := server.psql(query)) != expected and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert found == expected
+    until(lambda: server.psql(query) == expected, f"{query}: {expected} was expected")
 
 
 def test_check_then_clone_then_keep_then_follow(servers, module):

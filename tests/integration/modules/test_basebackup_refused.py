@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
+
+from ansible_collections.pgfleet.cluster.tests.integration.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -82,9 +83,7 @@ def test_slot_that_is_in_use(refused, shared_servers, source):
             "-p", str(source.port), "-U", "postgres",
         ), cwd="/",
     )  # fmt: skip
-    deadline = time.monotonic() + 10
-    while source.psql("SELECT active FROM pg_replication_slots WHERE slot_name = 'busy_slot'") != "t":
-        assert time.monotonic() < deadline
+    until(lambda: source.psql("SELECT active FROM pg_replication_slots WHERE slot_name = 'busy_slot'") == "t")
     refused("slot_active", shared_servers.data("node1"), slot="busy_slot", **source.replicator)
     receiver.terminate()
     receiver.wait()
@@ -123,9 +122,7 @@ def split(shared_servers):
     old.psql("CREATE TABLE lost AS SELECT generate_series(1, 1000) AS n")
     new.psql("CREATE TABLE won AS SELECT generate_series(1, 1000) AS n")
     position = old.psql("SELECT pg_current_wal_lsn()")
-    deadline = time.monotonic() + 10
-    while past.psql(f"SELECT pg_last_wal_replay_lsn() >= '{position}'") != "t":
-        assert time.monotonic() < deadline
+    until(lambda: past.psql(f"SELECT pg_last_wal_replay_lsn() >= '{position}'") == "t")
     past.stop()
     return {"old": old, "early": early, "new": new, "past": past}
 

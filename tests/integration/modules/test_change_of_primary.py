@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from ansible_collections.pgfleet.cluster.tests.integration.waiting import until
 
 
 def pair(servers: Any, **settings: Any) -> tuple[Any, Any]:
@@ -22,13 +23,6 @@ def pair(servers: Any, **settings: Any) -> tuple[Any, Any]:
 
 def streams(server: Any) -> None:
     until(lambda: server.psql("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'") != "0")
-
-
-def until(true: Any, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not come"
-        time.sleep(0.05)
 
 
 def follow(old: Any, new: Any, **more: Any) -> dict[str, Any]:

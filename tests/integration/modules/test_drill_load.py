@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill_process imp
 )
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill_recording import Recording, read_recording
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill_report import read_tables
+from ansible_collections.pgfleet.cluster.tests.integration.waiting import until
 
 WORDS = {"user": "drill", "password": "secret", "dbname": "drill", "application_name": "drill"}
 
@@ -58,17 +58,11 @@ class Pair:
         return judge(self.recording, tables, primary).as_result()
 
     def until(self, condition: Callable[[Recording], bool], seconds: float = 20) -> None:
-        deadline = time.monotonic() + seconds
-        while not condition(self.recording):
-            assert time.monotonic() < deadline, "it did not happen"
-            time.sleep(0.05)
+        until(lambda: condition(self.recording), seconds=seconds)
 
     def until_replayed(self) -> None:
         lsn = self.primary.psql("SELECT pg_current_wal_lsn()")
-        deadline = time.monotonic() + 20
-        while self.standby.psql(f"SELECT pg_last_wal_replay_lsn() >= '{lsn}'") != "t":
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        until(lambda: self.standby.psql(f"SELECT pg_last_wal_replay_lsn() >= '{lsn}'") == "t")
 
 
 @pytest.fixture
@@ -152,10 +146,7 @@ def test_a_mute_server_holds_nobody_up_for_long(pair: Pair) -> None:
 
 def test_it_ends_by_itself(pair: Pair) -> None:
     pair.start(rows=100)
-    deadline = time.monotonic() + 20
-    while running_pid(pair.folder):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: not running_pid(pair.folder))
     assert len(pair.recording.writes) == 100
     assert not stop_load(pair.folder)
 

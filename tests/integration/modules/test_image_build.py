@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from ansible_collections.pgfleet.cluster.tests.integration.waiting import until
 
 BUILD = Path(__file__).resolve().parents[3] / "roles/kvm_image/files/build.sh"
 FOREVER = """
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="images are built by r
 def build(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A build that has mounted something and does not come to its end."""
     process = start(tmp_path, FOREVER)
-    wait((tmp_path / ".building-image/mounted").exists)
+    until((tmp_path / ".building-image/mounted").exists)
     yield process
     process.kill()
     process.wait()
@@ -42,13 +43,6 @@ def start(folder: Path, script: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(["sh", str(folder / "build.sh")], env={**os.environ, **given})
 
 
-def wait(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < deadline, "it did not come"
-        time.sleep(0.05)
-
-
 def processes_of(folder: Path) -> list[str]:
     done = subprocess.run(["pgrep", "-af", str(folder / "source")], check=False, capture_output=True, text=True)
     return done.stdout.splitlines()
@@ -59,7 +53,7 @@ def test_a_killed_build_leaves_neither_processes_nor_mounts(build: subprocess.Po
     assert not (tmp_path / ".building-image/root/seen-by-the-build-alone").exists()
     build.kill()
     build.wait()
-    wait(lambda: not processes_of(tmp_path))
+    until(lambda: not processes_of(tmp_path))
     assert str(tmp_path) not in Path("/proc/mounts").read_text()
     assert not (tmp_path / "image").exists()
 

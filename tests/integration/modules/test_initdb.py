@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
+
+from ansible_collections.pgfleet.cluster.tests.integration.waiting import until
 
 
 @pytest.fixture
@@ -90,10 +91,7 @@ def test_failure_of_initdb_leaves_nothing(servers, module, dest):
 def test_killed_and_run_again(servers, module, dest):
     wanted = {"dest": str(dest), "locale": "C.UTF-8", "wal_dir": str(servers.data("wal"))}
     started = module.start("initdb", **wanted)
-    deadline = time.monotonic() + 10
-    while not Path(f"{dest}.incoming/base").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
+    until(Path(f"{dest}.incoming/base").exists, every=0.001)
     os.killpg(started.pid, signal.SIGKILL)
     started.wait()
     assert not dest.exists()

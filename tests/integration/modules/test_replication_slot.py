@@ -11,6 +11,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from ansible_collections.pgfleet.cluster.tests.integration.waiting import until
+
 LOGICAL = {"slot_type": "logical", "plugin": "pgoutput", "database": "shop"}
 
 
@@ -62,13 +64,6 @@ def consumer(servers, server, slot):
     finally:
         process.kill()
         process.wait()
-
-
-def until(true):
-    deadline = time.monotonic() + 15
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 @pytest.mark.parametrize(

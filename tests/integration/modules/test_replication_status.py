@@ -13,6 +13,7 @@ import jmespath
 import pytest
 
 from ansible_collections.pgfleet.cluster.plugins.modules import replication_status
+from ansible_collections.pgfleet.cluster.tests.integration.waiting import until
 
 EXPRESSION = re.findall(r"json_query\('(.+?)'\)", replication_status.EXAMPLES)
 
@@ -193,10 +194,8 @@ def test_a_standby_whose_primary_is_gone_knows_its_timeline(status, servers, pri
     first.stop("immediate")
     second.psql("ALTER SYSTEM SET primary_conninfo = ''")
     second.psql("SELECT pg_reload_conf()")
-    alone = status(second)
-    while alone["status"]["wal_receiver"] is not None:
-        alone = status(second)
-    assert alone["status"]["timeline"] == 2
+    until(lambda: status(second)["status"]["wal_receiver"] is None)
+    assert status(second)["status"]["timeline"] == 2
     promoted = module("promote", timeline=2, **second.login)
     assert (promoted["timeline_before"], promoted["timeline_after"]) == (2, 3)
 

@@ -10,6 +10,8 @@ import time
 
 import pytest
 
+from ansible_collections.pgfleet.cluster.tests.integration.waiting import until
+
 #: A standby that tries again at once.
 EAGER = {"wal_retrieve_retry_interval": "100ms"}
 
@@ -106,10 +108,7 @@ def test_a_standby_that_is_not_served(module, servers, why):
     why(node, "no_upstream")
 
     use_wal(primary, 1)
-    deadline = time.monotonic() + 10
-    while "archive_failing" not in reasons(module("replication_status", **primary.login)):
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    until(lambda: "archive_failing" in reasons(module("replication_status", **primary.login)))
 
 
 def test_a_slot_on_its_way_to_lost_and_its_standby(module, servers, why):

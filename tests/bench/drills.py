@@ -85,9 +85,9 @@ def at(result: Mapping[str, Any], kind: str) -> float | None:
 
 
 def command_to_first_write(result: Mapping[str, Any]) -> float | None:
-    """From the first command of the drill to the write that ends the interruption."""
-    first = at(result, "first_write")
-    return first - result["steps"][0]["at_ms"] if first is not None and result["steps"] else None
+    """From the first command of the drill to the write that ends the interruption; None where writes went on before it."""
+    first, steps = at(result, "first_write"), result["steps"]
+    return first - steps[0]["at_ms"] if first is not None and steps and first > steps[0]["at_ms"] else None
 
 
 def gap_by_task(results: Iterable[Mapping[str, Any]]) -> dict[str, float]:

@@ -62,3 +62,9 @@ def test_unwell_runs_are_counted() -> None:
 @pytest.mark.parametrize("reads", [{"a": 0.0, "b": 30.0}, {"b": 30.0}])
 def test_the_read_gap_is_that_of_bystanders(reads: dict[str, float]) -> None:
     assert drills.bystanders_gap(result(read_gap_ms=reads)) == 30.0
+
+
+def test_writes_that_went_on_before_the_command_did_not_wait_for_it() -> None:
+    events = [{"at_ms": 40.0, "kind": "last_write"}, {"at_ms": 90.0, "kind": "first_write"}]
+    found = drills.figures([result(events=events)], 0)
+    assert found["command_to_first_write_ms"]["median"] is None

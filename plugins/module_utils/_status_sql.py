@@ -102,7 +102,12 @@ _MODIFIED = "extract(epoch FROM (pg_stat_file(name, true)).modification)"
 _WAL_BYTES = "(SELECT sum(size)::bigint FROM pg_ls_waldir())"
 
 #: The newest timeline that the server has WAL of. A standby whose primary is gone is told it by nothing else.
-WAL_TIMELINE = "(SELECT max(('x' || left(name, 8))::bit(32)::int) FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$')"
+_WAL_TIMELINE = "(SELECT max(('x' || left(name, 8))::bit(32)::int) FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$')"
+
+
+def wal_timeline(rights: Mapping[str, bool]) -> str:
+    """The expression for that timeline, as far as the rights go."""
+    return _WAL_TIMELINE if rights["ls_waldir"] else "NULL::int"
 
 
 def config_query(major: int, rights: Mapping[str, bool]) -> str:
@@ -116,5 +121,5 @@ def config_query(major: int, rights: Mapping[str, bool]) -> str:
         rules=rules if rights["hba_rules"] else _NO_RULES,
         modified=_MODIFIED if rights["stat_file"] else "NULL::float8",
         wal_bytes=_WAL_BYTES if rights["ls_waldir"] else "NULL::bigint",
-        wal_timeline=WAL_TIMELINE if rights["ls_waldir"] else "NULL::int",
+        wal_timeline=wal_timeline(rights),
     )

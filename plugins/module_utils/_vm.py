@@ -122,6 +122,10 @@ class Domain:
         return self.shape is not None and self.fleet == fleet
 
     @property
+    def is_kept_off(self) -> bool:
+        return self.fenced and not self.running
+
+    @property
     def state(self) -> str:
         """In a word; a machine that was fenced and runs was started by hand."""
         words = ("running" if self.running else "", "fenced" if self.fenced else "")

@@ -56,7 +56,7 @@ class Step:
     @property
     def left_off(self) -> bool:
         """Whether it stays without power because it was fenced."""
-        return self.action == NONE and self.domain is not None and self.domain.state == "fenced"
+        return self.action == NONE and self.domain is not None and self.domain.is_kept_off
 
 
 @dataclass(frozen=True)
@@ -110,14 +110,14 @@ def plan_fencing(names: Sequence[str], domains: Mapping[str, Domain], fleet: str
             "machine_missing",
         )
     there = (domains[name] for name in dict.fromkeys(names))
-    return Plan(tuple(Step(NONE if each.state == "fenced" else FENCED, each.name, None, each) for each in there))
+    return Plan(tuple(Step(NONE if each.is_kept_off else FENCED, each.name, None, each) for each in there))
 
 
 def _step(machine: Machine, domain: Domain | None, policy: Policy) -> Step:
     name = machine.name
     if domain is None or domain.shape is None or not domain.complete:
         return Step(CREATED, name, machine, domain)
-    if domain.state == "fenced" and not (policy.start_fenced or policy.rebuild):
+    if domain.is_kept_off and not (policy.start_fenced or policy.rebuild):
         return Step(NONE, name, machine, domain)
     changes = domain.shape.changes_to(machine.shape)
     way = how_to_change(domain.shape, machine.shape)

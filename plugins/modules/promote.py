@@ -107,6 +107,7 @@ promote_seconds:
   sample: 0.112
 """
 
+import functools
 import time
 from dataclasses import replace
 from typing import Any, NoReturn
@@ -127,7 +128,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._promote import (
     not_replayed,
 )
 from ansible_collections.pgfleet.cluster.plugins.module_utils._status import timeline_of_wal_file
-from ansible_collections.pgfleet.cluster.plugins.module_utils._status_sql import WAL_TIMELINE
+from ansible_collections.pgfleet.cluster.plugins.module_utils._status_sql import RIGHTS, wal_timeline
 
 POLL_SECONDS = 0.02
 FACTS = """
@@ -144,9 +145,14 @@ SELECT recovering,
 """
 
 
+@functools.cache
+def facts_query(server: Server) -> str:
+    """The statement, for what this session's role may see."""
+    return FACTS.replace("{written}", wal_timeline(server.row(RIGHTS)))
+
+
 def read(server: Server) -> tuple[Candidate, Handover]:
-    may_look = server.row("SELECT has_function_privilege('pg_ls_waldir()', 'execute') AS may_look")["may_look"]
-    row = server.row(FACTS.replace("{written}", WAL_TIMELINE if may_look else "NULL"))
+    row = server.row(facts_query(server))
     wal_file, sessions = row.pop("wal_file"), row.pop("sessions")
     timeline = timeline_of_wal_file(wal_file) if wal_file else int(row["timeline"])
     return Candidate(server.address, **{**row, "timeline": timeline}), read_handover(sessions)

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 
 
-def until(true: Callable[[], object], what: str = "", seconds: float = 20, every: float = 0.05) -> None:
+def until(true: Callable[[], object], what: str = "it did not come", seconds: float = 20, every: float = 0.05) -> None:
     """Poll until it is true; after ``seconds`` it is a failure, which ``what`` names."""
     deadline = time.monotonic() + seconds
     while not true():
-        assert time.monotonic() < deadline, what or "it did not come"
+        assert time.monotonic() < deadline, what
         time.sleep(every)

@@ -28,7 +28,7 @@ def make_directory(servers, name, *files):
 
 
 def wait_for(server, query, expected):
-    until(lambda: server.psql(query) == expected, f"{query}: {expected} was expected")
+    until(lambda: server.psql(query) == expected, f"{query}: {expected} was expected", seconds=10)
 
 
 def test_check_then_clone_then_keep_then_follow(servers, module):

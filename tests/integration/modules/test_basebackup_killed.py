@@ -93,12 +93,12 @@ def wanted(servers, shared_servers, primary, dest):
 def test_killed_and_run_again(servers, module, primary, dest, wanted, moment, more, kill):
     wanted["slot"] = "node1_slot"
     started = module.start("basebackup", **wanted, **more)
-    until(lambda: moment(dest) or started.poll() is not None, "the moment never came", every=0.0005)
+    until(lambda: moment(dest) or started.poll() is not None, "the moment never came", 10, 0.0005)
     kill(started)
     started.wait()
-    until(lambda: not programs_on(dest), "pg_basebackup outlived its module")
+    until(lambda: not programs_on(dest), "pg_basebackup outlived its module", 10, 0.0005)
     assert not dest.exists()
-    until(lambda: primary.psql("SELECT count(*) FROM pg_stat_replication") == "0", "a WAL sender is left")
+    until(lambda: primary.psql("SELECT count(*) FROM pg_stat_replication") == "0", "a WAL sender is left", 10, 0.0005)
 
     foreseen = module("basebackup", check=True, **wanted)
     assert (foreseen["action"], foreseen["reason"]) == ("cloned", "unfinished_clone"), foreseen
@@ -108,7 +108,12 @@ def test_killed_and_run_again(servers, module, primary, dest, wanted, moment, mo
     assert module("basebackup", **wanted)["action"] == "kept"
     if moment is data_arrives:
         servers.server(dest).start()
-        until(lambda: primary.psql("SELECT active FROM pg_replication_slots") == "t", "the standby does not follow")
+        until(
+            lambda: primary.psql("SELECT active FROM pg_replication_slots") == "t",
+            "the standby does not follow",
+            10,
+            0.0005,
+        )
 
 
 def test_orphan_of_an_earlier_run_is_ended(servers, module, primary, dest, wanted):
@@ -116,7 +121,7 @@ def test_orphan_of_an_earlier_run_is_ended(servers, module, primary, dest, wante
     note = {"kind": "clone", "dest": str(dest), "moves": [{"final": str(dest), "aside": f"{dest}.replaced-1"}]}
     servers.run("sh", "-c", f"cat > '{dest}.incoming.pgfleet'", input=json.dumps(note))
     orphan = plain_copy(servers, primary, f"{dest}.incoming", wanted, "4M")
-    until(lambda: data_arrives(dest), "no data", every=0.0005)
+    until(lambda: data_arrives(dest), "no data", 10, 0.0005)
     done = module("basebackup", **wanted)
     assert (done["action"], done["reason"]) == ("cloned", "unfinished_clone"), done
     assert orphan.wait(timeout=5) != 0
@@ -125,7 +130,7 @@ def test_orphan_of_an_earlier_run_is_ended(servers, module, primary, dest, wante
 def test_somebody_elses_unfinished_copy_is_refused_then_set_aside(servers, module, primary, dest, wanted):
     """PG_VERSION is there, but the pg_basebackup that put it there was killed."""
     copy = plain_copy(servers, primary, dest, wanted, "16M")
-    until(lambda: (dest / "base/1/PG_VERSION").exists() and (dest / "PG_VERSION").exists(), "no data")
+    until(lambda: (dest / "base/1/PG_VERSION").exists() and (dest / "PG_VERSION").exists(), "no data", 10, 0.0005)
     os.killpg(copy.pid, signal.SIGKILL)
     copy.wait()
     for check in (True, False):

@@ -83,7 +83,9 @@ def test_slot_that_is_in_use(refused, shared_servers, source):
             "-p", str(source.port), "-U", "postgres",
         ), cwd="/",
     )  # fmt: skip
-    until(lambda: source.psql("SELECT active FROM pg_replication_slots WHERE slot_name = 'busy_slot'") == "t")
+    until(
+        lambda: source.psql("SELECT active FROM pg_replication_slots WHERE slot_name = 'busy_slot'") == "t", seconds=10
+    )
     refused("slot_active", shared_servers.data("node1"), slot="busy_slot", **source.replicator)
     receiver.terminate()
     receiver.wait()
@@ -122,7 +124,7 @@ def split(shared_servers):
     old.psql("CREATE TABLE lost AS SELECT generate_series(1, 1000) AS n")
     new.psql("CREATE TABLE won AS SELECT generate_series(1, 1000) AS n")
     position = old.psql("SELECT pg_current_wal_lsn()")
-    until(lambda: past.psql(f"SELECT pg_last_wal_replay_lsn() >= '{position}'") == "t")
+    until(lambda: past.psql(f"SELECT pg_last_wal_replay_lsn() >= '{position}'") == "t", seconds=10)
     past.stop()
     return {"old": old, "early": early, "new": new, "past": past}
 

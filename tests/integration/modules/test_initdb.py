@@ -91,7 +91,7 @@ def test_failure_of_initdb_leaves_nothing(servers, module, dest):
 def test_killed_and_run_again(servers, module, dest):
     wanted = {"dest": str(dest), "locale": "C.UTF-8", "wal_dir": str(servers.data("wal"))}
     started = module.start("initdb", **wanted)
-    until(Path(f"{dest}.incoming/base").exists, every=0.001)
+    until(Path(f"{dest}.incoming/base").exists, seconds=10, every=0.001)
     os.killpg(started.pid, signal.SIGKILL)
     started.wait()
     assert not dest.exists()

@@ -59,7 +59,10 @@ def consumer(servers, server, slot):
         stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        until(lambda: server.psql(f"SELECT active FROM pg_replication_slots WHERE slot_name = '{slot}'") == "t")
+        until(
+            lambda: server.psql(f"SELECT active FROM pg_replication_slots WHERE slot_name = '{slot}'") == "t",
+            seconds=15,
+        )
         yield process
     finally:
         process.kill()
@@ -263,7 +266,7 @@ def test_a_temporary_slot_has_the_name(slot, primary, shared_servers):
     with psql_session(shared_servers, primary) as session:
         session.stdin.write("SELECT pg_create_physical_replication_slot('mine', true, true);\n")
         session.stdin.flush()
-        until(lambda: names(primary) == ["mine"])
+        until(lambda: names(primary) == ["mine"], seconds=15)
         result = slot(check=True, name="mine")
         assert (result["failed"], result["code"]) == (True, "slot_mismatch")
         assert "temporary" in result["msg"]
@@ -283,7 +286,7 @@ def psql_session(servers, server):
     finally:
         process.kill()
         process.wait()
-        until(lambda: names(server) == [])
+        until(lambda: names(server) == [], seconds=15)
 
 
 def test_features_of_newer_servers_are_named(slot, primary):

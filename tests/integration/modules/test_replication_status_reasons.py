@@ -108,7 +108,7 @@ def test_a_standby_that_is_not_served(module, servers, why):
     why(node, "no_upstream")
 
     use_wal(primary, 1)
-    until(lambda: "archive_failing" in reasons(module("replication_status", **primary.login)))
+    until(lambda: "archive_failing" in reasons(module("replication_status", **primary.login)), seconds=10)
 
 
 def test_a_slot_on_its_way_to_lost_and_its_standby(module, servers, why):

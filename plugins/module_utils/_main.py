@@ -14,11 +14,14 @@ if TYPE_CHECKING:
 
 
 def conclude(module: AnsibleModule, run: Callable[[AnsibleModule], dict[str, Any]]) -> NoReturn:
-    """Exit with what ``run`` returns; fail with what, where, and the remedy when it raises an error of ours."""
+    """Exit with what ``run`` returns, as a failure if it says ``failed``; fail with what, where, and the remedy when it raises."""
     try:
         result = run(module)
     except PgFleetError as error:
         module.fail_json(**error.as_result())
     except OSError as error:
-        module.fail_json(msg=f"{error.filename}: {error.strerror}.", code="os_error")
+        where = f"{error.filename}: " if error.filename else ""
+        module.fail_json(msg=f"{where}{error.strerror or error}.", code="os_error")
+    if result.pop("failed", False):
+        module.fail_json(**result)
     module.exit_json(**result)

@@ -87,6 +87,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import connection_spec
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError, QueryFailed
+from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import Server, connect, require_psycopg2
 
 READ_ONLY_TRANSACTION = "25006"
@@ -161,11 +162,20 @@ def remove(server: Server, _params: dict[str, Any]) -> dict[str, Any]:
     return {"changed": there}
 
 
+def run(module: AnsibleModule) -> dict[str, Any]:
+    if module.check_mode:
+        return {"changed": False}
+    with connect(module.params) as server:
+        return ACTIONS[module.params["action"]](server, module.params)
+
+
+ACTIONS = {"write": write, "read": read, "remove": remove}
+
+
 def main() -> NoReturn:
-    actions = {"write": write, "read": read, "remove": remove}
     module = AnsibleModule(
         argument_spec=connection_spec(
-            action={"type": "str", "required": True, "choices": list(actions)},
+            action={"type": "str", "required": True, "choices": list(ACTIONS)},
             token={"type": "str", "no_log": False},
             standbys={"type": "list", "elements": "str", "default": []},
             wait={"type": "float", "default": 10},
@@ -174,13 +184,7 @@ def main() -> NoReturn:
         supports_check_mode=True,
     )
     require_psycopg2(module)
-    if module.check_mode:
-        module.exit_json(changed=False)
-    try:
-        with connect(module.params) as server:
-            module.exit_json(**actions[module.params["action"]](server, module.params))
-    except PgFleetError as error:
-        module.fail_json(**error.as_result())
+    conclude(module, run)
 
 
 if __name__ == "__main__":

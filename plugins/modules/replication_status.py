@@ -365,9 +365,9 @@ from typing import Any, NoReturn
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import connection_spec
-from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._expectations import Expectations
 from ansible_collections.pgfleet.cluster.plugins.module_utils._look import look_until
+from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import require_psycopg2
 
 EXPECT_SPEC: dict[str, Any] = {
@@ -394,7 +394,10 @@ EXPECT_SPEC: dict[str, Any] = {
 def run(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     expect = None if params["expect"] is None else Expectations.from_params(params["expect"])
-    return look_until(params, expect, params["wait"], params["sizes"])
+    result = look_until(params, expect, params["wait"], params["sizes"])
+    if result["failed"]:
+        result["msg"] = " ".join(f"{each['message']} {each['remedy']}" for each in result["reasons"])
+    return result
 
 
 def main() -> NoReturn:
@@ -409,14 +412,7 @@ def main() -> NoReturn:
         supports_check_mode=True,
     )
     require_psycopg2(module)
-    try:
-        result = run(module)
-    except PgFleetError as error:
-        module.fail_json(**error.as_result())
-    if result.pop("failed"):
-        sentences = [f"{each['message']} {each['remedy']}" for each in result["reasons"]]
-        module.fail_json(msg=" ".join(sentences), **result)
-    module.exit_json(**result)
+    conclude(module, run)
 
 
 if __name__ == "__main__":

@@ -86,6 +86,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import find_bin_dir, inspect
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
+from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._wal_disk import NORMAL, ROOMY, SMALL, WalDisk, plan_disk
 
 SEGMENT_BYTES = 16 * 1024 * 1024
@@ -118,15 +119,15 @@ class Disk:
     def mount(self) -> None:
         owner = os.stat(self.data)
         os.mkdir(self.wal, mode=0o700)
-        used = int(run("du", "--summarize", "--block-size=1M", self.aside).split()[0])
+        used = int(call("du", "--summarize", "--block-size=1M", self.aside).split()[0])
         options = f"size={used + self.free_mb}m,mode=0700,uid={owner.st_uid},gid={owner.st_gid}"
-        run("mount", "-t", "tmpfs", "-o", options, "pgfleet_drill", self.wal)
+        call("mount", "-t", "tmpfs", "-o", options, "pgfleet_drill", self.wal)
 
     def fill(self) -> None:
-        run("cp", "--archive", self.aside + "/.", self.wal)
+        call("cp", "--archive", self.aside + "/.", self.wal)
 
     def enlarge(self) -> None:
-        run("mount", "-o", f"remount,size={self.roomy_mb}m", self.wal)
+        call("mount", "-o", f"remount,size={self.roomy_mb}m", self.wal)
 
     def segments(self) -> int:
         facts = os.statvfs(self.wal)
@@ -134,11 +135,11 @@ class Disk:
 
     def copy_back(self) -> None:
         shutil.rmtree(self.incoming, ignore_errors=True)
-        run("cp", "--archive", self.wal, self.incoming)
-        run("sync", "--file-system", self.incoming)
+        call("cp", "--archive", self.wal, self.incoming)
+        call("sync", "--file-system", self.incoming)
 
     def unmount(self) -> None:
-        run("umount", self.wal)
+        call("umount", self.wal)
 
     def take_copy(self) -> None:
         self.put_in_place(self.incoming)
@@ -155,7 +156,7 @@ class Disk:
         shutil.rmtree(self.aside, ignore_errors=True)
 
 
-def run(*command: str) -> str:
+def call(*command: str) -> str:
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode:
         raise PgFleetError(
@@ -164,6 +165,25 @@ def run(*command: str) -> str:
             "command_failed",
         )
     return done.stdout
+
+
+def run(module: AnsibleModule) -> dict[str, Any]:
+    state = module.params["state"]
+    disk = Disk(module.params)
+    found = disk.read(module.params["bin_dir"] or find_bin_dir())
+    steps = plan_disk(found, state)
+    for step in [] if module.check_mode else steps:
+        getattr(disk, step)()
+    after = found.state if state == ROOMY else state
+    return {
+        "changed": bool(steps),
+        "before": found.state,
+        "after": after,
+        "leftover": bool(found.mounted or found.aside or found.incoming),
+        "steps": steps,
+        "segments": None if module.check_mode else disk.segments(),
+        "diff": {"before": {"state": found.state}, "after": {"state": after}},
+    }
 
 
 def main() -> NoReturn:
@@ -177,21 +197,7 @@ def main() -> NoReturn:
         },
         supports_check_mode=True,
     )
-    disk = Disk(module.params)
-    try:
-        found = disk.read(module.params["bin_dir"] or find_bin_dir())
-        steps = plan_disk(found, module.params["state"])
-        for step in [] if module.check_mode else steps:
-            getattr(disk, step)()
-    except PgFleetError as error:
-        module.fail_json(**error.as_result())
-    after = found.state if module.params["state"] == ROOMY else module.params["state"]
-    diff = {"before": {"state": found.state}, "after": {"state": after}}
-    leftover = found.mounted or found.aside or found.incoming
-    module.exit_json(
-        changed=bool(steps), before=found.state, after=after, leftover=leftover, steps=steps, diff=diff,
-        segments=None if module.check_mode else disk.segments(),
-    )  # fmt: skip
+    conclude(module, run)
 
 
 if __name__ == "__main__":

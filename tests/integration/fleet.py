@@ -116,7 +116,10 @@ class Fleet:
         return run
 
     def kill_at(self, task: int | str, *arguments: str, playbook: str = "site.yml", **variables: Any) -> str:
-        """Run a playbook and kill what it started on the control side as its n-th task, or one of that name, begins."""
+        """Run a playbook and kill what it started on the control side, with the first result of its n-th task, or of one of that name.
+
+        Other hosts are still at that task then. Tasks that every host skips do not count.
+        """
         process = subprocess.Popen(
             self.command(playbook, *arguments, **variables), cwd=ROOT, env=self.environment,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.pgfleet.cluster.tests.integration.fleet import NODES, as_postgres
 
-__all__ = ["NODES", "Ledger", "kill", "leads", "refuse", "roles", "started", "succeed", "writing"]
+__all__ = ["NODES", "Ledger", "kill", "leader", "leads", "refuse", "roles", "started", "succeed", "writing"]
 
 
 class Ledger:
@@ -72,6 +72,10 @@ def refuse(fleet: Any, playbook: str, words: str, **variables: Any) -> None:
 
 def roles(fleet: Any) -> dict[str, str]:
     return {node["name"]: node["role"] for node in fleet.status()["nodes"]}
+
+
+def leader(fleet: Any) -> str:
+    return next(name for name, role in roles(fleet).items() if role == "primary")
 
 
 def leads(fleet: Any, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Playbooks that are killed when one of their tasks begins, and run again: a fixed sample, or every task with make sweep."""
+"""Playbooks that are killed while hosts are at one of their tasks, and run again: a fixed sample, or every task with make sweep."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ import yaml
 from ansible_collections.pgfleet.cluster.tests.integration.operations.load import (
     NODES,
     kill,
+    leader,
     leads,
     refuse,
     roles,
@@ -23,8 +24,11 @@ from ansible_collections.pgfleet.cluster.tests.integration.operations.load impor
 )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def cluster(fleet: Any) -> Any:
+    """Led by the node named primary, whoever leads it after the test before."""
+    if fleet.psql("primary", "SELECT pg_is_in_recovery()") == "t":
+        succeed(fleet, "switchover", to="primary")
     return fleet
 
 
@@ -61,21 +65,22 @@ def test_a_promotion_that_fails_is_taken_back(cluster: Any) -> None:
     cluster.psql("node1", "ALTER SYSTEM SET recovery_min_apply_delay = '1h'")
     cluster.psql("node1", "SELECT pg_reload_conf()")
     try:
-        cluster.psql("node2", "CREATE TABLE late AS SELECT 1 AS n")
+        cluster.psql("primary", "CREATE TABLE late AS SELECT 1 AS n")
         run = cluster.play("playbooks/switchover.yml", to="node1")
         assert run.returncode != 0
-        assert "Nothing was promoted. node2 is the primary as before" in " ".join(run.output.split())
+        assert "Nothing was promoted. primary is the primary as before" in " ".join(run.output.split())
     finally:
         cluster.psql("node1", "ALTER SYSTEM RESET recovery_min_apply_delay")
         cluster.psql("node1", "SELECT pg_reload_conf()")
-    leads(cluster, "node2")
+    leads(cluster, "primary")
 
 
 def test_a_failover_is_refused_while_the_primary_is_well(cluster: Any) -> None:
-    refuse(cluster, "failover", "node2 is a primary and takes writes")
+    refuse(cluster, "failover", "primary is a primary and takes writes")
 
 
 def test_failover_and_rejoin(cluster: Any) -> None:
+    succeed(cluster, "switchover", to="node2")
     kill(cluster, "node2")
     succeed(cluster, "failover", "--check")
     run = succeed(cluster, "failover")
@@ -95,7 +100,6 @@ def test_failover_and_rejoin(cluster: Any) -> None:
     leads(cluster, new)
     assert succeed(cluster, "rejoin", node="node2").changed == 0
     assert cluster.psql(new, "SELECT count(*) FROM pg_roles WHERE rolname = 'pgfleet_rewind'") == "0"
-    succeed(cluster, "switchover", to="primary")
 
 
 def test_a_frozen_primary_is_stopped_by_force(cluster: Any) -> None:
@@ -103,8 +107,7 @@ def test_a_frozen_primary_is_stopped_by_force(cluster: Any) -> None:
     succeed(cluster, "failover")
     assert roles(cluster)["primary"] == "former"
     succeed(cluster, "rejoin", node="primary")
-    succeed(cluster, "switchover", to="primary")
-    leads(cluster, "primary")
+    leads(cluster, leader(cluster))
 
 
 def test_transactions_of_a_split_brain_are_listed_and_given_up(cluster: Any) -> None:
@@ -123,7 +126,6 @@ def test_transactions_of_a_split_brain_are_listed_and_given_up(cluster: Any) -> 
         assert "3 transactions after" in " ".join(run.output.split())
     assert cluster.psql("primary", "SELECT count(*) FROM split") == "0"
     leads(cluster, "node1")
-    succeed(cluster, "switchover", to="primary")
 
 
 def test_a_rewind_that_is_impossible_becomes_a_clone(cluster: Any) -> None:
@@ -143,8 +145,7 @@ def test_a_rewind_that_is_impossible_becomes_a_clone(cluster: Any) -> None:
     assert moved.read_text() == note, "the note goes with the directory that it is about"
     shutil.rmtree(set_aside[0])
     moved.unlink()
-    succeed(cluster, "switchover", to="primary")
-    leads(cluster, "primary")
+    leads(cluster, leader(cluster))
 
 
 def test_a_lost_slot_is_answered_by_a_rebuilt_standby(cluster: Any) -> None:
@@ -176,7 +177,6 @@ def test_a_rolling_restart_lets_the_reads_go_on(cluster: Any) -> None:
     succeed(cluster, "restart", switchover="yes", to="node1")
     leads(cluster, "node1")
     assert all(started(cluster, node) > after[node] for node in NODES)
-    succeed(cluster, "switchover", to="primary")
 
 
 def test_a_standby_is_taken_out_and_comes_back(cluster: Any) -> None:
@@ -210,7 +210,7 @@ def test_synchronous_commits_survive_a_failover_and_a_lost_standby_stops_nothing
             kill(cluster, "primary")
             run = succeed(cluster, "failover", pg_server_synchronous="quorum")
             assert "none that was acknowledged is lost" in " ".join(run.output.split())
-            new = next(name for name, role in roles(cluster).items() if role == "primary")
+            new = leader(cluster)
             assert ledger.lost(new) == set()
         succeed(cluster, "rejoin", node="primary", pg_server_synchronous="quorum")
         succeed(cluster, "switchover", to="primary", pg_server_synchronous="quorum")
@@ -258,6 +258,6 @@ def test_a_machine_that_gives_no_answer_must_be_fenced(cluster: Any) -> None:
         assert "Fence primary" in run.output
     finally:
         cluster.all_hosts()
-    new = next(name for name, role in roles(cluster).items() if role == "primary")
+    new = leader(cluster)
     succeed(cluster, "rejoin", node="primary")
     leads(cluster, new)

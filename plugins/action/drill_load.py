@@ -10,7 +10,12 @@ from typing import Any
 
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill_action import DrillAction
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill_args import LOAD_SPEC, load_from
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill_process import start_load, stop_all, stop_load
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill_process import (
+    refuse_ended,
+    start_load,
+    stop_all,
+    stop_load,
+)
 
 
 class ActionModule(DrillAction):
@@ -20,6 +25,7 @@ class ActionModule(DrillAction):
         "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
         "wait": {"type": "float", "default": 20},
         "quiet": {"type": "float", "default": 0},
+        "must_run": {"type": "bool", "default": False},
         **LOAD_SPEC,
     }
 
@@ -31,6 +37,8 @@ class ActionModule(DrillAction):
             time.sleep(params["quiet"])
             return {"changed": True, "pid": pid}
         time.sleep(params["quiet"])
+        if params["must_run"]:
+            refuse_ended(directory)
         ended = [directory.name] if stop_load(directory) else []
         ended += stop_all(directory)
         return {"changed": bool(ended), "ended": ended}

@@ -228,6 +228,8 @@ def supervise(
         if not ready and all(client.ready.is_set() for client in clients):
             ready = True
             note_event(directory, "ready", "every node is read, rows are written")
+    if not stop.is_set():
+        print(f"its {load.seconds:g} s or {load.rows} rows were used up", flush=True)
     stop.set()
     for thread in threads:
         thread.join()

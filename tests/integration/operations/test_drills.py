@@ -173,6 +173,15 @@ def test_an_interrupted_drill_is_cleared_away_by_the_next(drills: Drills) -> Non
     nothing_left(drills)
 
 
+def test_a_load_that_ends_before_the_drill_makes_it_a_failure(drills: Drills) -> None:
+    done = drills.play("primary_restart", pg_drill_seconds=2)
+    assert done.returncode != 0
+    assert "The load ended before the drill did: its 2 s or 200000 rows were used up" in " ".join(done.output.split())
+    result = json.loads((drills.folder / "primary_restart.json").read_text())
+    assert not result["healthy"]
+    nothing_left(drills)
+
+
 REFUSALS: dict[str, tuple[str, dict[str, Any], str]] = {
     "not known": ("earthquake", {}, "There is no drill 'earthquake'"),
     "not confirmed": ("failover", {"confirm": False}, "and -e confirm=yes"),

@@ -22,6 +22,7 @@ ABOUT: dict[str, Any] = {
     "version": {"type": "str", "default": ""},
     "synchronous": {"type": "str", "default": "async"},
     "bystanders": {"type": "list", "elements": "str", "default": []},
+    "may_lose": {"type": "bool", "default": False},
     "problems": {"type": "list", "elements": "str", "default": []},
 }
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ._lsn import format_lsn, parse_lsn
+from ._status import STREAMING
 from ._switchover import DONE, WHOLE, Change, OperationRefused, Results
 from ._topology import FORMER, PRIMARY, STANDBY, Node, Topology, find_leader, refuse_conflicts
 
@@ -61,7 +62,7 @@ def plan_failover(results: Results, fenced: bool, force: bool, synchronous: bool
     """Who leads from now on; raises OperationRefused or TopologyConflict.
 
     ``fenced``: somebody vouches that nodes which give no answer take no writes. ``force``: a primary that is well is
-    stopped, too. ``synchronous``: every commit waits for a standby.
+    stopped, too, and a stopped standby that has more WAL is passed over. ``synchronous``: every commit waits for a standby.
     """
     nodes = [Node.from_status(name, result) for name, result in results.items()]
     existing = refuse_conflicts(nodes)
@@ -69,6 +70,7 @@ def plan_failover(results: Results, fenced: bool, force: bool, synchronous: bool
     silent = [node.name for node in nodes if not node.answered]
     done = _finished(results, nodes, leader, fenced)
     if done:
+        _refuse_second(results, done.change, force)
         return done
     _refuse_healthy(results, leader, force)
     fence = _fence(leader, silent, fenced)
@@ -79,8 +81,12 @@ def plan_failover(results: Results, fenced: bool, force: bool, synchronous: bool
             "Start one (site.yml starts all that can be started). Nothing was changed.",
             "no_candidate",
         )
+    stopped = [
+        node for node in existing if node.role == STANDBY and node.name not in {each.name for each in candidates}
+    ]
+    _refuse_behind(results, candidates[0], stopped, force)
     old = _old_name(leader, nodes, silent)
-    lost = what_is_lost(results, old, candidates, bool(silent), synchronous)
+    lost = what_is_lost(results, old, candidates, [*silent, *(node.name for node in stopped)], synchronous)
     return Failover(_change(nodes, existing, old, candidates, fence, lost), fence, candidates, lost, tuple(silent))
 
 
@@ -94,6 +100,37 @@ def _finished(results: Results, nodes: Sequence[Node], leader: Node | None, fenc
     steps = (f"{leader.name} is the primary; make sure that every standby follows it.",)
     change = Change(formers[0].name, leader.name, DONE, topology, names, (*names, formers[0].name), steps)
     return Failover(change, NONE, (), "Nothing more than what an earlier run said.")
+
+
+def _refuse_second(results: Results, done: Change, force: bool) -> None:
+    """Force asks for another primary; that is refused, and not taken for the end of an earlier run, when that run is over."""
+    following = {each["name"] for each in _status(results, done.target)["standbys"] if each["state"] == STREAMING}
+    if force and set(done.following) <= following:
+        raise OperationRefused(
+            f"{done.target} leads since an earlier failover, and {done.old} is a former primary.",
+            f"Bring that back first: rejoin.yml -e node={done.old}. Or stop the server of {done.target} yourself, then"
+            " run again. Nothing was changed.",
+            "former_not_rejoined",
+        )
+
+
+def _refuse_behind(results: Results, best: Candidate, stopped: Sequence[Node], force: bool) -> None:
+    """A standby that does not run, but has more WAL than the best of those that do, is worth a look first."""
+    ahead = [
+        (node, end)
+        for node in stopped
+        for end in [_end(_status(results, node.name)["lsn"])]
+        if (node.timeline or 0, end) > (best.timeline, best.lsn)
+    ]
+    if ahead and not force:
+        node, end = max(ahead, key=lambda each: (each[0].timeline or 0, each[1]))
+        raise OperationRefused(
+            f"{node.name} has WAL up to {format_lsn(end)} but cannot be asked; {best.name}, the best of the others, only"
+            f" up to {format_lsn(best.lsn)}.",
+            f"Start the server of {node.name}, or mend what keeps it from letting us in, and run again; -e force=yes promotes"
+            f" {best.name} all the same. Nothing was changed.",
+            "standby_ahead",
+        )
 
 
 def _is_former(node: Node, fenced: bool) -> bool:
@@ -141,9 +178,9 @@ def _end(lsn: Mapping[str, Any]) -> int:
 
 
 def what_is_lost(
-    results: Results, old: str, candidates: Sequence[Candidate], some_silent: bool, synchronous: bool
+    results: Results, old: str, candidates: Sequence[Candidate], unasked: Sequence[str], synchronous: bool
 ) -> str:
-    """What is known, and what cannot be known, about writes that only the old primary has."""
+    """What is known, and what cannot be known, about writes that the new primary lacks. ``unasked`` may have more WAL."""
     best = candidates[0]
     known = [_status(results, old).get("lsn", {}).get("flush")]
     known += [((_status(results, each.name)).get("wal_receiver") or {}).get("latest_end_lsn") for each in candidates]
@@ -151,8 +188,10 @@ def what_is_lost(
     words = f"{best.name} has all WAL up to {format_lsn(best.lsn)}"
     if missing > 0:
         return f"{words}; {missing} bytes more are known to have been written by {old}, and are lost."
-    if synchronous and not some_silent:
+    if synchronous and not unasked:
         return f"{words}; commits waited for a standby, so none that was acknowledged is lost."
+    if synchronous:
+        return f"{words}; what {old} acknowledged after that, because {' or '.join(unasked)} had it, is lost."
     return f"{words}; whatever {old} acknowledged after that and had not sent yet is lost."
 
 

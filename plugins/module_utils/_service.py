@@ -17,6 +17,7 @@ from ._errors import PgFleetError
 
 LOG_LINES = 15
 _KILL_SECONDS = 5.0
+_POLL_SECONDS = 0.02
 
 
 def pg_ctl(params: Mapping[str, Any], action: str, bin_dir: str) -> list[str]:
@@ -46,17 +47,56 @@ def act(params: Mapping[str, Any], action: str, bin_dir: str) -> None:
     log = params["log_file"]
     offset = os.path.getsize(log) if log and os.path.exists(log) else 0
     command = ["systemctl", action, params["unit"]] if params["unit"] else pg_ctl(params, action, bin_dir)
-    done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-        cwd="/", env={**os.environ, "PG_OOM_ADJUST_FILE": "/proc/self/oom_score_adj"},
-    )  # fmt: skip
-    if done.returncode:
-        words = " ".join(done.stdout.split())
+    # A unit's own patience may be an hour; who would kill the server does not wait for that.
+    patience = params["timeout"] if params["unit"] and action == "stop" and params["kill"] else None
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+            cwd="/", env={**os.environ, "PG_OOM_ADJUST_FILE": "/proc/self/oom_score_adj"}, timeout=patience,
+        )  # fmt: skip
+        failed, words = bool(done.returncode), " ".join(done.stdout.split())
+    except subprocess.TimeoutExpired:
+        failed, words = True, f"{params['unit']} has not done so after {patience} s"
+    if failed:
         raise PgFleetError(
             f"Could not {action} the server of {params['data_directory']}: {words}",
             f"Its log ends with: {tail(log, offset) or 'nothing new'}",
             "server_action_failed",
         )
+
+
+def refuse_running(path: str, unit: str) -> None:
+    """A unit that did not start the server says that it is stopped, whatever runs."""
+    pid = find_server(path)
+    if pid is not None:
+        raise PgFleetError(
+            f"The server of {path} still runs, process {pid}, although {unit or 'pg_ctl'} was told to stop it.",
+            "Stop it in the way it was started.",
+            "server_action_failed",
+        )
+
+
+def is_stopping(path: str) -> bool:
+    """Whether the server of a data directory was told to stop and has not come to its end (line 8 of postmaster.pid)."""
+    try:
+        with open(os.path.join(path, "postmaster.pid"), encoding="utf-8", errors="replace") as file:
+            lines = file.read().splitlines()
+    except OSError:
+        return False
+    return len(lines) > 7 and lines[7].strip() == "stopping"
+
+
+def await_end(path: str, seconds: float) -> None:
+    """Wait until no server runs in a data directory any more."""
+    deadline = time.monotonic() + seconds
+    while (pid := find_server(path)) is not None:
+        if time.monotonic() >= deadline:
+            raise PgFleetError(
+                f"The server of {path}, process {pid}, was told to stop and has not come to its end after {seconds} s.",
+                "Its log says what it waits for; a standby that is frozen holds it up for wal_sender_timeout.",
+                "busy",
+            )
+        time.sleep(_POLL_SECONDS)
 
 
 def kill_server(path: str) -> None:
@@ -71,7 +111,7 @@ def kill_server(path: str) -> None:
     while find_server(path) is not None:
         if time.monotonic() >= deadline:
             raise PgFleetError(f"Process {pid} of '{path}' cannot be killed.", "Restart the machine.", "busy")
-        time.sleep(0.02)
+        time.sleep(_POLL_SECONDS)
 
 
 def _children(parent: int) -> list[int]:

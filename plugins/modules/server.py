@@ -18,7 +18,8 @@ options:
     required: true
   state:
     description:
-      - V(started) and V(stopped) change nothing when the server is in that state.
+      - V(started) and V(stopped) change nothing when the server is in that state. A server that is still stopping is not V(started); it
+        comes to its end first.
       - V(restarted) starts a server that is stopped. V(reloaded) needs one that runs.
     type: str
     default: started
@@ -42,7 +43,7 @@ options:
     default: fast
     choices: [fast, smart, immediate]
   timeout:
-    description: Seconds to wait for C(pg_ctl).
+    description: Seconds to wait for C(pg_ctl), for a server that is still stopping, and before O(kill).
     type: int
     default: 60
   start:
@@ -135,13 +136,23 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._files import Want
 from ansible_collections.pgfleet.cluster.plugins.module_utils._files_run import look, user_called, write
 from ansible_collections.pgfleet.cluster.plugins.module_utils._machine import owner_name
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
-from ansible_collections.pgfleet.cluster.plugins.module_utils._service import act, kill_server
+from ansible_collections.pgfleet.cluster.plugins.module_utils._service import (
+    act,
+    await_end,
+    is_stopping,
+    kill_server,
+    refuse_running,
+)
 
 ACTIONS = {"started": "start", "stopped": "stop", "restarted": "restart", "reloaded": "reload"}
 
 
-def plan_server(state: str, running: bool) -> tuple[str | None, str]:
-    """The action that leads to a state, None when there is nothing to do, and whether the server then runs."""
+def plan_server(state: str, running: bool, stopping: bool = False) -> tuple[str | None, str]:
+    """The action that leads to a state, None when there is nothing to do, and whether the server then runs.
+
+    A server that is ``stopping`` runs no longer, and is gone before it is started.
+    """
+    running = running and not (stopping and state in ("started", "restarted"))
     after = "stopped" if state == "stopped" else "running"
     if state == "reloaded" and not running:
         raise PgFleetError("The server is stopped and cannot reload.", "Start it.", "not_running")
@@ -164,24 +175,36 @@ def write_start(params: Mapping[str, Any]) -> None:
     write(WantedFile(params["start_conf"], f"{params['start']}\n", user.pw_name), user)
 
 
+def stop(params: Mapping[str, Any], bin_dir: str) -> None:
+    """Stop the server, which is then gone; one that does not listen is killed where that is allowed."""
+    try:
+        act(params, "stop", bin_dir)
+        refuse_running(params["data_directory"], params["unit"])
+    except PgFleetError:
+        if not params["kill"]:
+            raise
+        kill_server(params["data_directory"])
+
+
 def run(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     bin_dir = params["bin_dir"] or find_bin_dir()
     started = time.monotonic()
     pid = inspect(params["data_directory"], bin_dir).server_pid
     before = "running" if pid else "stopped"
-    action, after = plan_server(params["state"], bool(pid))
+    stopping = bool(pid) and is_stopping(params["data_directory"])
+    action, after = plan_server(params["state"], bool(pid), stopping)
     start = read_start(params["start_conf"]) if params["start_conf"] else None
     allowed = params["start"] or start
     if allowed != start and not module.check_mode:
         write_start(params)
     if action and not module.check_mode:
-        try:
+        if action == "start" and stopping:
+            await_end(params["data_directory"], params["timeout"])
+        if action == "stop":
+            stop(params, bin_dir)
+        else:
             act(params, action, bin_dir)
-        except PgFleetError:
-            if action != "stop" or not params["kill"]:
-                raise
-            kill_server(params["data_directory"])
         pid = inspect(params["data_directory"], bin_dir).server_pid
     return {
         "changed": action is not None or allowed != start,

@@ -33,6 +33,7 @@ class About:
     version: str = ""
     synchronous: str = "async"
     bystanders: Sequence[str] = ()
+    may_lose: bool = False
     problems: Sequence[str] = field(default_factory=list)
 
 
@@ -61,7 +62,7 @@ def result_of(
     recording: Recording, verdict: Verdict, about: About, problems: Iterable[str], rate: float
 ) -> dict[str, Any]:
     """The document that is written, printed and shown."""
-    found = [*about.problems, *problems, *_problems(verdict)]
+    found = [*about.problems, *problems, *_problems(verdict, about.may_lose)]
     return {
         "drill": about.drill,
         "title": about.title,
@@ -83,7 +84,7 @@ def result_of(
     }
 
 
-def _problems(verdict: Verdict) -> list[str]:
+def _problems(verdict: Verdict, may_lose: bool) -> list[str]:
     problems = [f"{node} differs from the primary in {count} rows." for node, count in verdict.differing.items()]
     if verdict.writes == analysis.STOPPED:
         problems.append("Nobody took writes when the load ended.")
@@ -91,6 +92,8 @@ def _problems(verdict: Verdict) -> list[str]:
         problems.append("Not every standby streamed from the primary when the load ended.")
     if verdict.rows and verdict.rows.strangers:
         problems.append(f"{len(verdict.rows.strangers)} rows are there that nobody sent.")
+    if verdict.rows and verdict.rows.lost and not may_lose:
+        problems.append(f"{len(verdict.rows.lost)} rows were acknowledged and are lost.")
     return problems
 
 

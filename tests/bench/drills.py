@@ -59,7 +59,7 @@ def total(results: Iterable[Mapping[str, Any]], name: str) -> int | None:
 
 
 def figures(results: Sequence[Mapping[str, Any]], unwell: int) -> dict[str, Any]:
-    """What all runs of a drill come to; ``unwell`` runs left the cluster broken and gave no result."""
+    """What all runs of a drill come to, those that ended badly as well; ``unwell`` are those that gave no result at all."""
     steps = dict.fromkeys(step["name"] for result in results for step in result["steps"])
     return {
         "runs": len(results),
@@ -132,17 +132,19 @@ class DrillFleet(fleet.Fleet):
         self.run("site.yml")
 
     def drill(self, name: str, number: int) -> dict[str, Any] | None:
-        """The result of one drill; None, and a new cluster, when there is none or the cluster is not well."""
+        """The result of one drill, None when it gave none; a drill that ended badly is followed by a new cluster."""
         folder = REPORTS / f"{number:02}"
+        file = folder / f"{name}.json"
+        words = ("-e", f"drill={name}", "-e", "confirm=yes", "-e", f"pg_drill_directory={folder}")
+        well = False
         with suppress(BenchError):
-            self.run(
-                "playbooks/drill.yml", "-e", f"drill={name}", "-e", "confirm=yes", "-e", f"pg_drill_directory={folder}"
-            )
-            result: dict[str, Any] = json.loads((folder / f"{name}.json").read_text())
-            return result
-        say(f"{name} ended badly: see {folder}; the cluster is built anew")
-        self.rebuild()
-        return None
+            self.run("playbooks/drill.yml", *words)
+            well = True
+        result: dict[str, Any] | None = json.loads(file.read_text()) if file.exists() else None
+        if not well:
+            say(f"{name} ended badly: see {folder}; the cluster is built anew")
+            self.rebuild()
+        return {**result, "healthy": result["healthy"] and well} if result else None
 
 
 def measure(drills: Sequence[str], runs: int, extra: Mapping[str, Any]) -> dict[str, Any]:

@@ -138,13 +138,21 @@ FAILOVERS: dict[str, tuple[dict[str, Any], dict[str, bool], str, str, str]] = {
     "the primary's data are gone": ({"a": ABSENT, "b": standby()}, {}, "b", "none", "b has all"),
     "a switchover was interrupted": ({"a": HANDED_OVER, "b": standby()}, {}, "b", "none", "b has all"),
     "stopped standbys do not count": (
-        {"a": CRASHED, "b": stopped("standby", "shut down in recovery", "0/9000000"), "c": standby()}, {}, "c", "stopped", "c",
+        {"a": CRASHED, "b": stopped("standby", "shut down in recovery", "0/4000000"), "c": standby()}, {}, "c", "stopped", "c",
+    ),
+    "a stopped standby that has more is passed over by force": (
+        {"a": CRASHED, "b": stopped("standby", "shut down in recovery", "0/9000000"), "c": standby()}, {"force": True},
+        "c", "stopped", "c has all",
     ),
     "commits waited for a standby": (
         {"a": CRASHED, "b": standby(), "c": standby()}, {"synchronous": True}, "b", "stopped", "none that was acknowledged is lost",
     ),
     "commits waited, but for whom is not known": (
-        {"a": CRASHED, "b": standby(), "c": None}, {"synchronous": True, "fenced": True}, "b", "stopped", "is lost",
+        {"a": CRASHED, "b": standby(), "c": None}, {"synchronous": True, "fenced": True}, "b", "stopped", "because c had it, is lost",
+    ),
+    "commits waited, perhaps for a standby that is stopped": (
+        {"a": CRASHED, "b": standby(), "c": stopped("standby", "shut down in recovery", "0/4000000")}, {"synchronous": True},
+        "b", "stopped", "because c had it, is lost",
     ),
     "after an earlier failover": (
         {"a": stopped(), "b": stopped(timeline=2), "c": standby(timeline=2)}, {}, "c", "stopped", "c has all",
@@ -188,6 +196,15 @@ def test_a_failover_that_was_interrupted_after_the_promotion_is_finished(results
     assert (plan.change.stage, plan.change.target, plan.change.following) == ("done", "b", ("c",))
 
 
+def test_force_is_not_taken_for_the_end_of_an_earlier_failover() -> None:
+    results = {"a": stopped(), "b": primary(timeline=2, of=("c",)), "c": standby(timeline=2)}
+    with pytest.raises(PgFleetError) as caught:
+        plan_failover(results, fenced=False, force=True)
+    assert caught.value.code == "former_not_rejoined"
+    results["b"] = primary(timeline=2, of=())
+    assert plan_failover(results, fenced=False, force=True).change.stage == "done", "that one was interrupted"
+
+
 REFUSED_FAILOVERS: dict[str, tuple[dict[str, Any], str, str]] = {
     "the primary is well": ({"a": primary(), "b": standby()}, "primary_alive", "switchover.yml"),
     "the primary is silent": ({"a": None, "b": standby()}, "not_fenced", "-e fenced=yes"),
@@ -198,6 +215,11 @@ REFUSED_FAILOVERS: dict[str, tuple[dict[str, Any], str, str]] = {
         "No standby runs",
     ),
     "two primaries": ({"a": primary(), "b": primary(timeline=2)}, "two_primaries", "2 nodes"),
+    "a stopped standby has more": (
+        {"a": CRASHED, "b": stopped("standby", "shut down in recovery", "0/9000000"), "c": standby()},
+        "standby_ahead",
+        "b has WAL up to 0/9000000",
+    ),
 }
 
 

@@ -14,6 +14,7 @@ from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill_recording i
     Write,
     fold_writes,
 )
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill_report import About, result_of
 
 NODES = ("a", "b", "c")
 
@@ -202,3 +203,12 @@ def test_of_a_primary_that_cannot_be_read_nothing_is_known() -> None:
 )
 def test_percentile_is_a_measured_value(values: list[float], share: float, expected: float) -> None:
     assert analysis.percentile(values, share) == expected
+
+
+@pytest.mark.parametrize(("may_lose", "healthy"), [(False, False), (True, True)])
+def test_a_lost_row_is_a_problem_unless_the_drill_may_lose_some(may_lose: bool, healthy: bool) -> None:
+    rows = analysis.compare(writes(1.0, 2.0), {1})
+    verdict = analysis.Verdict(analysis.Span(), {}, None, 0.0, 0.0, rows)
+    about = About("failover", "", "", "", may_lose=may_lose)
+    result = result_of(Recording(), verdict, about, (), 100)
+    assert (result["acked_lost"], result["healthy"]) == (1, healthy)

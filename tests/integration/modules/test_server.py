@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +53,26 @@ def test_a_server_that_does_not_start_says_why(servers: Any, module: Any, check:
     if not check:
         assert result["code"] == "server_action_failed"
         assert "no_such_library" in result["msg"], "the end of the server's log is in the message"
+
+
+def test_a_server_that_is_still_stopping_comes_to_its_end_and_is_started(servers: Any, module: Any) -> None:
+    """As after a shutdown that a frozen standby has held up."""
+    server = servers.primary(wal_level="replica", hot_standby="on", wal_sender_timeout="4s")
+    receiver = int(servers.standby(server, "b").psql("SELECT pid FROM pg_stat_wal_receiver"))
+    first = server.pid
+    os.kill(receiver, signal.SIGSTOP)
+    try:
+        assert module("server", state="stopped", timeout=1, **options(server))["code"] == "server_action_failed"
+        assert server.pid == first, "it is still there"
+        assert module("server", check=True, state="started", **options(server))["changed"]
+        assert module("server", state="started", timeout=1, **options(server))["code"] == "busy"
+        started = module("server", state="started", timeout=30, **options(server))
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(receiver, signal.SIGCONT)
+    assert started["changed"]
+    assert started["pid"] not in (None, first)
+    assert server.psql("SELECT 1") == "1"
 
 
 def test_who_may_start_it(servers: Any, module: Any) -> None:

@@ -181,18 +181,18 @@ def what_is_lost(
     results: Results, old: str, candidates: Sequence[Candidate], unasked: Sequence[str], synchronous: bool
 ) -> str:
     """What is known, and what cannot be known, about writes that the new primary lacks. ``unasked`` may have more WAL."""
-    best = candidates[0]
+    best, writer = candidates[0], old or "the primary"
     known = [_status(results, old).get("lsn", {}).get("flush")]
     known += [((_status(results, each.name)).get("wal_receiver") or {}).get("latest_end_lsn") for each in candidates]
     missing = max((parse_lsn(lsn) for lsn in known if lsn), default=0) - best.lsn
     words = f"{best.name} has all WAL up to {format_lsn(best.lsn)}"
     if missing > 0:
-        return f"{words}; {missing} bytes more are known to have been written by {old}, and are lost."
+        return f"{words}; {missing} bytes more are known to have been written by {writer}, and are lost."
     if synchronous and not unasked:
         return f"{words}; commits waited for a standby, so none that was acknowledged is lost."
     if synchronous:
-        return f"{words}; what {old} acknowledged after that, because {' or '.join(unasked)} had it, is lost."
-    return f"{words}; whatever {old} acknowledged after that and had not sent yet is lost."
+        return f"{words}; what {writer} acknowledged after that, because {' or '.join(unasked)} had it, is lost."
+    return f"{words}; whatever {writer} acknowledged after that and had not sent yet is lost."
 
 
 def _old_name(leader: Node | None, nodes: Sequence[Node], silent: Sequence[str]) -> str:

@@ -153,6 +153,9 @@ def test_two_primaries_are_refused_by_every_playbook(drills: Drills) -> None:
         "failover.yml",
         "restart.yml",
         "rejoin.yml",
+        "rebuild_standby.yml",
+        "remove_standby.yml",
+        "rejoin.yml",
     ]
     assert drills.fleet.psql(target, "SELECT to_regclass('pgfleet_drill_diverged') IS NULL") == "t"
 

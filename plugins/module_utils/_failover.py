@@ -81,9 +81,7 @@ def plan_failover(results: Results, fenced: bool, force: bool, synchronous: bool
             "Start one (site.yml starts all that can be started). Nothing was changed.",
             "no_candidate",
         )
-    stopped = [
-        node for node in existing if node.role == STANDBY and node.name not in {each.name for each in candidates}
-    ]
+    stopped = _stopped_standbys(existing, candidates)
     _refuse_behind(results, candidates[0], stopped, force)
     old = _old_name(leader, nodes, silent)
     lost = what_is_lost(results, old, candidates, [*silent, *(node.name for node in stopped)], synchronous)
@@ -112,6 +110,12 @@ def _refuse_second(results: Results, done: Change, force: bool) -> None:
             " run again. Nothing was changed.",
             "former_not_rejoined",
         )
+
+
+def _stopped_standbys(existing: Iterable[Node], candidates: Iterable[Candidate]) -> list[Node]:
+    """Standbys that cannot be asked; what a switchover has stopped is the old primary."""
+    asked = {each.name for each in candidates}
+    return [node for node in existing if node.role == STANDBY and node.name not in asked and not node.handed_over]
 
 
 def _refuse_behind(results: Results, best: Candidate, stopped: Sequence[Node], force: bool) -> None:
@@ -182,7 +186,7 @@ def what_is_lost(
 ) -> str:
     """What is known, and what cannot be known, about writes that the new primary lacks. ``unasked`` may have more WAL."""
     best, writer = candidates[0], old or "the primary"
-    known = [_status(results, old).get("lsn", {}).get("flush")]
+    known = [_status(results, old).get("lsn", {}).get(name) for name in ("flush", "replay")]
     known += [((_status(results, each.name)).get("wal_receiver") or {}).get("latest_end_lsn") for each in candidates]
     missing = max((parse_lsn(lsn) for lsn in known if lsn), default=0) - best.lsn
     words = f"{best.name} has all WAL up to {format_lsn(best.lsn)}"

@@ -137,6 +137,9 @@ FAILOVERS: dict[str, tuple[dict[str, Any], dict[str, bool], str, str, str]] = {
     "a silent primary that is fenced": ({"a": None, "b": standby()}, {"fenced": True}, "b", "given", "b has all"),
     "the primary's data are gone": ({"a": ABSENT, "b": standby()}, {}, "b", "none", "b has all"),
     "a switchover was interrupted": ({"a": HANDED_OVER, "b": standby()}, {}, "b", "none", "b has all"),
+    "a switchover was interrupted before everything was sent": (
+        {"a": stopped("standby", at="0/5000200"), "b": standby()}, {"synchronous": True}, "b", "none", "256 bytes more are known",
+    ),
     "stopped standbys do not count": (
         {"a": CRASHED, "b": stopped("standby", "shut down in recovery", "0/4000000"), "c": standby()}, {}, "c", "stopped", "c",
     ),

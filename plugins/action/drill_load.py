@@ -11,7 +11,7 @@ from typing import Any
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill_action import DrillAction
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill_args import LOAD_SPEC, load_from
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill_process import (
-    refuse_ended,
+    ended_early,
     start_load,
     stop_all,
     stop_load,
@@ -37,8 +37,8 @@ class ActionModule(DrillAction):
             time.sleep(params["quiet"])
             return {"changed": True, "pid": pid}
         time.sleep(params["quiet"])
-        if params["must_run"]:
-            refuse_ended(directory)
         ended = [directory.name] if stop_load(directory) else []
+        if params["must_run"] and not ended:
+            raise ended_early(directory)
         ended += stop_all(directory)
         return {"changed": bool(ended), "ended": ended}

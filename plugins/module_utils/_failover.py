@@ -25,6 +25,11 @@ class Candidate:
     timeline: int
     lsn: int
 
+    @property
+    def progress(self) -> tuple[int, int]:
+        """The newest timeline counts before the position."""
+        return self.timeline, self.lsn
+
 
 @dataclass(frozen=True)
 class Failover:
@@ -81,10 +86,10 @@ def plan_failover(results: Results, fenced: bool, force: bool, synchronous: bool
             "Start one (site.yml starts all that can be started). Nothing was changed.",
             "no_candidate",
         )
-    stopped = _stopped_standbys(existing, candidates)
-    _refuse_behind(results, candidates[0], stopped, force)
+    stopped = _stopped_standbys(results, existing, candidates)
+    _refuse_behind(candidates[0], stopped, force)
     old = _old_name(leader, nodes, silent)
-    lost = what_is_lost(results, old, candidates, [*silent, *(node.name for node in stopped)], synchronous)
+    lost = what_is_lost(results, old, candidates, [*silent, *(each.name for each in stopped)], synchronous)
     return Failover(_change(nodes, existing, old, candidates, fence, lost), fence, candidates, lost, tuple(silent))
 
 
@@ -112,26 +117,25 @@ def _refuse_second(results: Results, done: Change, force: bool) -> None:
         )
 
 
-def _stopped_standbys(existing: Iterable[Node], candidates: Iterable[Candidate]) -> list[Node]:
-    """Standbys that cannot be asked; what a switchover has stopped is the old primary."""
+def _stopped_standbys(
+    results: Results, existing: Iterable[Node], candidates: Iterable[Candidate]
+) -> tuple[Candidate, ...]:
+    """Standbys that cannot be asked, as far as is known of them; what a switchover has stopped is the old primary."""
     asked = {each.name for each in candidates}
-    return [node for node in existing if node.role == STANDBY and node.name not in asked and not node.handed_over]
+    return _ranked(
+        results,
+        (node for node in existing if node.role == STANDBY and node.name not in asked and not node.handed_over),
+    )
 
 
-def _refuse_behind(results: Results, best: Candidate, stopped: Sequence[Node], force: bool) -> None:
+def _refuse_behind(best: Candidate, stopped: Sequence[Candidate], force: bool) -> None:
     """A standby that does not run, but has more WAL than the best of those that do, is worth a look first."""
-    ahead = [
-        (node, end)
-        for node in stopped
-        for end in [_end(_status(results, node.name)["lsn"])]
-        if (node.timeline or 0, end) > (best.timeline, best.lsn)
-    ]
-    if ahead and not force:
-        node, end = max(ahead, key=lambda each: (each[0].timeline or 0, each[1]))
+    if stopped and not force and stopped[0].progress > best.progress:
+        ahead = stopped[0]
         raise OperationRefused(
-            f"{node.name} has WAL up to {format_lsn(end)} but cannot be asked; {best.name}, the best of the others, only"
-            f" up to {format_lsn(best.lsn)}.",
-            f"Start the server of {node.name}, or mend what keeps it from letting us in, and run again; -e force=yes promotes"
+            f"{ahead.name} has WAL up to {format_lsn(ahead.lsn)} but cannot be asked; {best.name}, the best of the others,"
+            f" only up to {format_lsn(best.lsn)}.",
+            f"Start the server of {ahead.name}, or mend what keeps it from letting us in, and run again; -e force=yes promotes"
             f" {best.name} all the same. Nothing was changed.",
             "standby_ahead",
         )
@@ -167,14 +171,16 @@ def _fence(leader: Node | None, silent: Sequence[str], fenced: bool) -> str:
 
 
 def rank(results: Results, existing: Iterable[Node]) -> tuple[Candidate, ...]:
-    """The standbys that could lead, the one with the most WAL first; the newest timeline counts before the position."""
-    found = [
-        Candidate(node.name, node.timeline or 0, end)
-        for node in existing
-        if node.role == STANDBY and _status(results, node.name).get("reachable")
-        for end in [_end(_status(results, node.name)["lsn"])]
-    ]
-    return tuple(sorted(found, key=lambda each: (-each.timeline, -each.lsn)))
+    """The standbys that could lead, the one with the most WAL first."""
+    return _ranked(
+        results,
+        (node for node in existing if node.role == STANDBY and _status(results, node.name).get("reachable")),
+    )
+
+
+def _ranked(results: Results, nodes: Iterable[Node]) -> tuple[Candidate, ...]:
+    found = [Candidate(node.name, node.timeline or 0, _end(_status(results, node.name)["lsn"])) for node in nodes]
+    return tuple(sorted(found, key=lambda each: each.progress, reverse=True))
 
 
 def _end(lsn: Mapping[str, Any]) -> int:

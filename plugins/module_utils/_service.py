@@ -87,16 +87,22 @@ def is_stopping(path: str) -> bool:
 
 
 def await_end(path: str, seconds: float) -> None:
-    """Wait until no server runs in a data directory any more."""
+    """Wait until the server of a data directory, which was told to stop, has come to its end."""
+    pid = _left_after(path, seconds)
+    if pid is not None:
+        raise PgFleetError(
+            f"The server of {path}, process {pid}, was told to stop and has not come to its end after {seconds} s.",
+            "Its log says what it waits for; a standby that is frozen holds it up for wal_sender_timeout.",
+            "busy",
+        )
+
+
+def _left_after(path: str, seconds: float) -> int | None:
+    """Wait until no server runs in a data directory any more; its process when one still does in the end."""
     deadline = time.monotonic() + seconds
-    while (pid := find_server(path)) is not None:
-        if time.monotonic() >= deadline:
-            raise PgFleetError(
-                f"The server of {path}, process {pid}, was told to stop and has not come to its end after {seconds} s.",
-                "Its log says what it waits for; a standby that is frozen holds it up for wal_sender_timeout.",
-                "busy",
-            )
+    while (pid := find_server(path)) is not None and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
+    return pid
 
 
 def kill_server(path: str) -> None:
@@ -107,11 +113,8 @@ def kill_server(path: str) -> None:
     for each in (pid, *_children(pid)):
         with suppress(ProcessLookupError):
             os.kill(each, signal.SIGKILL)
-    deadline = time.monotonic() + _KILL_SECONDS
-    while find_server(path) is not None:
-        if time.monotonic() >= deadline:
-            raise PgFleetError(f"Process {pid} of '{path}' cannot be killed.", "Restart the machine.", "busy")
-        time.sleep(_POLL_SECONDS)
+    if _left_after(path, _KILL_SECONDS) is not None:
+        raise PgFleetError(f"Process {pid} of '{path}' cannot be killed.", "Restart the machine.", "busy")
 
 
 def _children(parent: int) -> list[int]:

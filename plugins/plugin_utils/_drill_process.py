@@ -91,13 +91,12 @@ def _last_words(directory: Path) -> str:
     return lines[-1] if lines else "it said nothing"
 
 
-def refuse_ended(directory: Path) -> None:
-    """A recording that ends before the drill does would show nothing of the rest of it."""
-    if running_pid(directory) is None:
-        raise LoadFailed(
-            f"The load ended before the drill did: {_last_words(directory)}",
-            f"Its log is {directory / LOG}. Raise pg_drill_seconds or lower pg_drill_writes_per_second if they were used up.",
-        )
+def ended_early(directory: Path) -> LoadFailed:
+    """The failure of a recording that ends before the drill does and shows nothing of the rest of it."""
+    return LoadFailed(
+        f"The load ended before the drill did: {_last_words(directory)}",
+        f"Its log is {directory / LOG}. Raise pg_drill_seconds or lower pg_drill_writes_per_second if they were used up.",
+    )
 
 
 def stop_load(directory: Path, seconds: float = 15) -> bool:

@@ -144,7 +144,7 @@ class DrillFleet(fleet.Fleet):
         if not well:
             say(f"{name} ended badly: see {folder}; the cluster is built anew")
             self.rebuild()
-        return {**result, "healthy": result["healthy"] and well} if result else None
+        return {**result, "healthy": well} if result else None
 
 
 def measure(drills: Sequence[str], runs: int, extra: Mapping[str, Any]) -> dict[str, Any]:

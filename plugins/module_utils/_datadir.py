@@ -9,6 +9,7 @@ import json
 import os
 import re
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,9 +118,9 @@ def inspect(path: str, bin_dir: str) -> DataDir:
     )
 
 
-def find_bin_dir(version: int | None = None) -> str:
+def find_bin_dir(version: int | None = None, places: Sequence[str] = _BIN_DIRS) -> str:
     """Where the programs of this major version are, or those of the newest one."""
-    patterns = [pattern.format("*" if version is None else version) for pattern in _BIN_DIRS]
+    patterns = [pattern.format("*" if version is None else version) for pattern in places]
     found = [path for pattern in patterns for path in glob.glob(pattern) if _has(path, "pg_controldata")]
     if found:
         return max(found, key=lambda path: int("".join(re.findall(r"\d+", path)) or 0))
@@ -132,6 +133,11 @@ def find_bin_dir(version: int | None = None) -> str:
         "Install them, or give bin_dir.",
         needed=version,
     )
+
+
+def programs_of(path: str, given: str | None = None) -> str:
+    """Where the programs of a data directory's own version are; of the newest one where nothing is there yet."""
+    return given or find_bin_dir(_pg_version(path))
 
 
 def bin_dir_version(bin_dir: str) -> int:

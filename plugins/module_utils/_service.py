@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Any
 
 from ._datadir import find_server
-from ._errors import PgFleetError
+from ._errors import InvalidInput, PgFleetError
 
 LOG_LINES = 15
 _KILL_SECONDS = 5.0
@@ -28,9 +28,20 @@ def pg_ctl(params: Mapping[str, Any], action: str, bin_dir: str) -> list[str]:
     if action != "start":
         command.append(f"--mode={params['stop_mode']}")
     if action != "stop":
-        command += [f"--log={params['log_file']}"] if params["log_file"] else []
+        refuse_no_log(params)
+        command.append(f"--log={params['log_file']}")
         command += ["--options", f"-c config_file={params['config_file']}"] if params["config_file"] else []
     return command
+
+
+def refuse_no_log(params: Mapping[str, Any]) -> None:
+    """A server that pg_ctl starts without a log keeps the output of whoever started it, and holds it open."""
+    if not params["unit"] and not params["log_file"]:
+        raise InvalidInput(
+            f"log_file is missing: pg_ctl is to start the server of '{params['data_directory']}', whose output needs a file.",
+            "Give log_file, or the systemd unit that runs the server.",
+            "log_file_missing",
+        )
 
 
 def tail(path: str | None, offset: int) -> str:

@@ -137,7 +137,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._clone_source impo
     replication_session,
     wanted_recovery,
 )
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import DataDir, find_bin_dir, inspect
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import DataDir, inspect, programs_of
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_owner import as_owner
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_place import DirectoryRefused
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_swap import lock
@@ -241,7 +241,7 @@ def as_result(plan: DemotePlan, data: DataDir) -> dict[str, Any]:
 def run(module: AnsibleModule) -> dict[str, Any]:
     """One run at a time: a role that is given back must not be handed over at the same moment."""
     params = module.params
-    bin_dir = params["bin_dir"] or find_bin_dir()
+    bin_dir = programs_of(params["data_directory"], params["bin_dir"])
     work = demote if params["state"] == "demoted" else restore
     with nullcontext() if module.check_mode else lock(os.path.realpath(params["data_directory"])):
         return work(module, inspect(params["data_directory"], bin_dir), bin_dir)

@@ -23,7 +23,7 @@ options:
     required: true
     aliases: [path, pgdata]
   bin_dir:
-    description: Directory of initdb and its companions. Without it, that of the newest version installed.
+    description: Directory of initdb and its companions. Without it, that of the version that O(dest) has already, or else of the newest one installed.
     type: path
   locale:
     description: Locale of the cluster. It must be there on this machine.
@@ -158,8 +158,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import (
     DataDir,
     bin_dir_version,
-    find_bin_dir,
     inspect,
+    programs_of,
 )
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_around import check_paths, look_around, settle
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_child import end_orphans, run_guarded
@@ -212,7 +212,7 @@ class Init:
         self.params = params
         self.dest = os.path.realpath(params["dest"])
         self.wal_dir = os.path.realpath(params["wal_dir"]) if params["wal_dir"] else ""
-        self.bin_dir: str = params["bin_dir"] or find_bin_dir()
+        self.bin_dir: str = programs_of(self.dest, params["bin_dir"])
         self.version = bin_dir_version(self.bin_dir)
 
     def look(self) -> tuple[DataDir, Plan]:

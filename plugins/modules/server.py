@@ -35,7 +35,7 @@ options:
     description: The server's main configuration file, where that is not in the data directory.
     type: path
   log_file:
-    description: File for the server's output. Required by C(pg_ctl) when it starts a server.
+    description: File for the server's output. Required where O(unit) is empty and the server is started or restarted.
     type: path
   stop_mode:
     description: How to stop. V(fast) ends sessions, V(smart) waits for them, V(immediate) leaves recovery to the next start.
@@ -130,7 +130,7 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import find_bin_dir, inspect
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import inspect, programs_of
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._files import WantedFile
 from ansible_collections.pgfleet.cluster.plugins.module_utils._files_run import look, user_called, write
@@ -141,6 +141,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._service import (
     await_end,
     is_stopping,
     kill_server,
+    refuse_no_log,
     refuse_running,
 )
 
@@ -188,12 +189,14 @@ def stop(params: Mapping[str, Any], bin_dir: str) -> None:
 
 def run(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
-    bin_dir = params["bin_dir"] or find_bin_dir()
+    bin_dir = programs_of(params["data_directory"], params["bin_dir"])
     started = time.monotonic()
     pid = inspect(params["data_directory"], bin_dir).server_pid
     before = "running" if pid else "stopped"
     stopping = bool(pid) and is_stopping(params["data_directory"])
     action, after = plan_server(params["state"], bool(pid), stopping)
+    if action in ("start", "restart"):
+        refuse_no_log(params)
     start = read_start(params["start_conf"]) if params["start_conf"] else None
     allowed = params["start"] or start
     if allowed != start and not module.check_mode:

@@ -61,7 +61,7 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import find_bin_dir, inspect
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import inspect, programs_of
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 
@@ -109,7 +109,7 @@ def send(name: str, pids: list[int]) -> None:
 
 def run(module: AnsibleModule) -> dict[str, Any]:
     directory = module.params["data_directory"]
-    pid = inspect(directory, module.params["bin_dir"] or find_bin_dir()).server_pid
+    pid = inspect(directory, programs_of(directory, module.params["bin_dir"])).server_pid
     if not pid and module.params["signal"] != "thaw":
         raise PgFleetError(f"No server runs in {directory}.", "Start it first.", "not_running")
     processes = read_processes()

@@ -84,7 +84,7 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import find_bin_dir, inspect
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import inspect, programs_of
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._wal_disk import NORMAL, ROOMY, SMALL, WalDisk, plan_disk
@@ -170,7 +170,7 @@ def call(*command: str) -> str:
 def run(module: AnsibleModule) -> dict[str, Any]:
     state = module.params["state"]
     disk = Disk(module.params)
-    found = disk.read(module.params["bin_dir"] or find_bin_dir())
+    found = disk.read(programs_of(disk.data, module.params["bin_dir"]))
     steps = plan_disk(found, state)
     for step in [] if module.check_mode else steps:
         getattr(disk, step)()

@@ -8,7 +8,14 @@ import os
 import pytest
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._controldata import parse_controldata, parse_history
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import DataDir, find_server, inspect
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import (
+    DataDir,
+    ProgramsMissing,
+    find_bin_dir,
+    find_server,
+    inspect,
+    programs_of,
+)
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_owner import SystemRefused, as_owner
 
 CONTROL = """\
@@ -22,6 +29,32 @@ Minimum recovery ending location:     0/3000148
 Min recovery ending loc's timeline:   2
 Data page checksum version:           1
 """
+
+
+@pytest.mark.parametrize(
+    ("installed", "wanted", "found"),
+    [
+        (["pg/15", "pg/17"], None, "pg/17"),
+        (["pg/15", "pg/17"], 15, "pg/15"),
+        (["pg/9", "pg/15"], None, "pg/15"),
+        (["pg/15", "pgsql-17"], None, "pgsql-17"),
+        (["pg/15", "pgsql-17"], 15, "pg/15"),
+    ],
+)
+def test_programs_of_a_version(tmp_path, installed, wanted, found):
+    for name in installed:
+        (tmp_path / name / "bin").mkdir(parents=True)
+        (tmp_path / name / "bin/pg_controldata").touch()
+    places = (f"{tmp_path}/pg/{{}}/bin", f"{tmp_path}/pgsql-{{}}/bin")
+    assert find_bin_dir(wanted, places) == f"{tmp_path}/{found}/bin"
+
+
+def test_programs_of_a_directory(tmp_path):
+    (tmp_path / "PG_VERSION").write_text("99\n")
+    assert programs_of(str(tmp_path), "/opt/pg/bin") == "/opt/pg/bin", "what is given counts"
+    with pytest.raises(ProgramsMissing) as error:
+        programs_of(str(tmp_path))
+    assert error.value.facts == {"needed": 99}, "and not the newest there is"
 
 
 def test_control_data():

@@ -55,6 +55,32 @@ def test_a_server_that_does_not_start_says_why(servers: Any, module: Any, check:
         assert "no_such_library" in result["msg"], "the end of the server's log is in the message"
 
 
+@pytest.mark.parametrize("state", ["started", "restarted"])
+def test_a_server_has_a_log_before_pg_ctl_starts_it(servers: Any, module: Any, state: str) -> None:
+    """It inherits the module's output otherwise, and Ansible waits for the end of that."""
+    server = servers.primary()
+    assert not module("server", state="started", data_directory=str(server.data))["changed"], "it runs: none is needed"
+    assert module("server", state="stopped", data_directory=str(server.data))["changed"], "nor to stop it"
+    for check in (True, False):
+        refused = module("server", check=check, state=state, data_directory=str(server.data))
+        assert refused["code"] == "log_file_missing"
+        assert str(server.data) in refused["msg"]
+    assert not server.running
+
+
+@pytest.mark.parametrize("name", ["server", "server_signal", "wal_disk", "demote"])
+def test_the_programs_are_those_of_the_directory(servers: Any, module: Any, name: str) -> None:
+    """Programs of another version, be they the newest, are not run on it."""
+    data = servers.data("other")
+    servers.run("sh", "-c", f"mkdir -m 700 {data} && echo 99 > {data}/PG_VERSION")
+    more: dict[str, dict[str, Any]] = {
+        "server": {"log_file": f"{data}.log"}, "server_signal": {"signal": "thaw"}, "wal_disk": {"state": "normal"},
+        "demote": {"login_host": "127.0.0.1", "login_user": "replicator"},
+    }  # fmt: skip
+    result = module(name, check=True, data_directory=str(data), **more[name])
+    assert (result.get("code"), result.get("needed")) == ("programs_missing", 99), result
+
+
 def test_a_server_that_is_still_stopping_comes_to_its_end_and_is_started(servers: Any, module: Any) -> None:
     """As after a shutdown that a frozen standby has held up."""
     server = servers.primary(wal_level="replica", hot_standby="on", wal_sender_timeout="4s")

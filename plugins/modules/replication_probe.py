@@ -34,7 +34,9 @@ extends_documentation_fragment:
   - pgfleet.cluster.connection
 attributes:
   check_mode:
-    description: Nothing is written and nothing is waited for.
+    description:
+      - Fails with the same errors as a real run. V(write) and V(remove) roll back what they do, so RV(delays_ms) is of the WAL that was there.
+        V(read) does not wait for a row that no other task has written.
     support: full
   diff_mode:
     description: There is nothing to show; the probe removes what it makes.
@@ -81,6 +83,8 @@ refused_with:
 """
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
@@ -94,12 +98,27 @@ READ_ONLY_TRANSACTION = "25006"
 POLL_SECONDS = 0.002
 
 
-def write(server: Server, params: dict[str, Any]) -> dict[str, Any]:
-    server.rows("CREATE SCHEMA IF NOT EXISTS pgfleet_probe")
-    server.rows("CREATE TABLE IF NOT EXISTS pgfleet_probe.probe (token text PRIMARY KEY)")
-    server.rows("INSERT INTO pgfleet_probe.probe VALUES (%s) ON CONFLICT DO NOTHING", (params["token"],))
+WRITE = """INSERT INTO pgfleet_probe.probe VALUES (%s)
+    ON CONFLICT (token) DO UPDATE SET token = excluded.token"""
+
+
+@contextmanager
+def only_tried(server: Server, check: bool) -> Iterator[None]:
+    """In check mode the statements of the block meet every refusal that they would meet, and are rolled back."""
+    if check:
+        server.rows("BEGIN")
+    yield
+    if check:
+        server.rows("ROLLBACK")
+
+
+def write(server: Server, params: dict[str, Any], check: bool) -> dict[str, Any]:
+    with only_tried(server, check):
+        server.rows("CREATE SCHEMA IF NOT EXISTS pgfleet_probe")
+        server.rows("CREATE TABLE IF NOT EXISTS pgfleet_probe.probe (token text PRIMARY KEY)")
+        server.rows(WRITE, (params["token"],))
     started = time.monotonic()
-    lsn = server.row("SELECT pg_current_wal_lsn()::text AS lsn")["lsn"]
+    lsn = server.row("SELECT pg_current_wal_flush_lsn()::text AS lsn")["lsn"]
     return {"changed": True, "lsn": lsn, "delays_ms": replay_delays(server, lsn, started, params)}
 
 
@@ -124,7 +143,11 @@ def replay_delays(server: Server, lsn: str, started: float, params: dict[str, An
     return {name: delays[name] for name in params["standbys"]}
 
 
-def read(server: Server, params: dict[str, Any]) -> dict[str, Any]:
+def read(server: Server, params: dict[str, Any], check: bool) -> dict[str, Any]:
+    if not server.row("SELECT pg_is_in_recovery() AS standby")["standby"]:
+        raise PgFleetError(f"{server} is not a standby.", "Read its status with replication_status.", "wrong_role")
+    if check:
+        return {"changed": False, "refused_with": READ_ONLY_TRANSACTION}
     wait_for_row(server, params)
     try:
         server.rows("INSERT INTO pgfleet_probe.probe VALUES ('refused')")
@@ -155,18 +178,17 @@ def has_row(server: Server, token: str) -> bool:
     return bool(server.rows("SELECT 1 FROM pgfleet_probe.probe WHERE token = %s", (token,)))
 
 
-def remove(server: Server, _params: dict[str, Any]) -> dict[str, Any]:
+def remove(server: Server, _params: dict[str, Any], check: bool) -> dict[str, Any]:
     there = bool(server.rows("SELECT 1 FROM pg_namespace WHERE nspname = 'pgfleet_probe'"))
     if there:
-        server.rows("DROP SCHEMA pgfleet_probe CASCADE")
+        with only_tried(server, check):
+            server.rows("DROP SCHEMA pgfleet_probe CASCADE")
     return {"changed": there}
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
-    if module.check_mode:
-        return {"changed": False}
     with connect(module.params) as server:
-        return ACTIONS[module.params["action"]](server, module.params)
+        return ACTIONS[module.params["action"]](server, module.params, module.check_mode)
 
 
 ACTIONS = {"write": write, "read": read, "remove": remove}

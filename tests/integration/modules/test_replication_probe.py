@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 
 def test_a_row_is_written_measured_read_and_removed(servers: Any, module: Any) -> None:
     primary = servers.primary()
@@ -50,7 +52,40 @@ def test_a_primary_does_not_pass_as_a_standby(servers: Any, module: Any) -> None
     assert read["code"] == "wrong_role"
 
 
-def test_check_mode_writes_nothing(servers: Any, module: Any) -> None:
-    primary = servers.primary()
-    assert not module("replication_probe", check=True, action="write", token="t1", **primary.login)["changed"]
+@pytest.fixture(scope="module")
+def pair(shared_servers: Any) -> tuple[Any, Any]:
+    """A primary and its standby; neither is changed by check mode."""
+    primary = shared_servers.primary()
+    primary.psql("CREATE ROLE somebody LOGIN")
+    return primary, shared_servers.standby(primary, name="node1")
+
+
+@pytest.mark.parametrize(
+    ("of", "options", "expected"),
+    [
+        ("primary", {"action": "write", "standbys": ["node1"]}, {"changed": True}),
+        ("primary", {"action": "write", "standbys": ["gone"], "wait": 0.2}, {"code": "not_replayed"}),
+        ("primary", {"action": "write", "login_user": "somebody"}, {"code": "query_failed"}),
+        ("primary", {"action": "read"}, {"code": "wrong_role"}),
+        ("primary", {"action": "remove"}, {"changed": False}),
+        ("standby", {"action": "write"}, {"code": "query_failed"}),
+        ("standby", {"action": "read"}, {"changed": False, "refused_with": "25006"}),
+        ("standby", {"action": "remove"}, {"changed": False}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "-".join(map(str, value.values())),
+)  # fmt: skip
+def test_check_mode_tells_what_would_happen_and_writes_nothing(
+    pair: tuple[Any, Any], module: Any, of: str, options: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    primary, standby = pair
+    login = (primary if of == "primary" else standby).login
+    result = module("replication_probe", check=True, **{"token": "t1", **login, **options})
+    assert {name: result.get(name) for name in expected} == expected, result
     assert primary.psql("SELECT count(*) FROM pg_namespace WHERE nspname = 'pgfleet_probe'") == "0"
+
+
+def test_check_mode_removes_nothing(servers: Any, module: Any) -> None:
+    primary = servers.primary()
+    module("replication_probe", action="write", token="t1", **primary.login)
+    assert module("replication_probe", check=True, action="remove", **primary.login)["changed"]
+    assert primary.psql("SELECT token FROM pgfleet_probe.probe") == "t1"

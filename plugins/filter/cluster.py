@@ -61,7 +61,7 @@ def report(
 ) -> dict[str, Any]:
     results = status_results(names, hostvars)
     addresses = {
-        name: f"{hostvars[name]['pg_server_address']}:{hostvars[name]['pg_server_port']}"
+        name: "{address}:{port}".format(**hostvars[name]["pg_server_facts"])
         for name, result in results.items()
         if result is not None
     }

@@ -24,6 +24,18 @@ ROOT = Path(__file__).resolve().parents[2]
 NODES = ("primary", "node1", "node2", "node3")
 _RECAP = re.compile(r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
 
+#: Words of Ansible, Jinja and Python that tell a person nothing; every failing run is searched for them.
+_RAW_ERROR = re.compile(
+    r"Finalization of task args|Error while resolving value|Error rendering template|is undefined|has no attribute"
+    r"|Conditional (?:result|expression)|Error while evaluating conditional|(?:filter|lookup|test) plugin '\S+' failed"
+    r"|Traceback \(most recent call last\)|MODULE FAILURE|this is probably a bug"
+)
+
+
+def raw_errors(output: str) -> list[str]:
+    """Lines of a run's output that no person should have to read."""
+    return [line.strip() for line in output.splitlines() if _RAW_ERROR.search(line)]
+
 
 @dataclass(frozen=True)
 class Run:
@@ -107,6 +119,8 @@ class Fleet:
             self.command(playbook, *arguments, **variables), cwd=ROOT, env=self.environment, check=False,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300,
         )  # fmt: skip
+        if done.returncode:
+            assert raw_errors(done.stdout) == [], done.stdout
         return Run(done.returncode, done.stdout)
 
     def site(self, *arguments: str, **variables: Any) -> Run:

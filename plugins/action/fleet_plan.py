@@ -1,0 +1,83 @@
+# Copyright (c) 2026 The pgfleet.cluster developers
+# MIT License (see LICENSE or https://opensource.org/license/mit)
+"""The control side of M(fleet_plan): decisions over all nodes at once, which no module on one node can take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
+from ansible_collections.pgfleet.cluster.plugins.module_utils._failover import plan_failover
+from ansible_collections.pgfleet.cluster.plugins.module_utils._operate import plan_node, plan_rolling
+from ansible_collections.pgfleet.cluster.plugins.module_utils._restart import restart_order
+from ansible_collections.pgfleet.cluster.plugins.module_utils._switchover import plan_switchover
+from ansible_collections.pgfleet.cluster.plugins.module_utils._topology import Node, derive_topology
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet_results import pending_restarts, status_results
+
+Results = Mapping[str, Any]
+Options = Mapping[str, Any]
+
+
+def topology(results: Results, options: Options) -> dict[str, Any]:
+    nodes = [Node.from_status(name, result) for name, result in results.items()]
+    return derive_topology(nodes, options["first_primaries"]).as_result()
+
+
+def switchover(results: Results, options: Options) -> dict[str, Any]:
+    return plan_switchover(results, options["node"], options["max_lag_bytes"]).as_result()
+
+
+def failover(results: Results, options: Options) -> dict[str, Any]:
+    return plan_failover(results, options["fenced"], options["force"], options["synchronous"]).as_result()
+
+
+def one_node(results: Results, options: Options) -> dict[str, Any]:
+    return plan_node(results, options["node"], options["operation"]).as_result()
+
+
+def restart(results: Results, options: Options) -> dict[str, Any]:
+    return plan_rolling(results, options["switchover"], options["node"]).as_result()
+
+
+def pending_restart(results: Results, options: Options) -> dict[str, Any]:
+    return {"order": restart_order(pending_restarts(results), options["primary"])}
+
+
+PLANS: dict[str, Callable[[Results, Options], dict[str, Any]]] = {
+    "topology": topology,
+    "switchover": switchover,
+    "failover": failover,
+    "rejoin": one_node,
+    "rebuild": one_node,
+    "remove": one_node,
+    "restart": restart,
+    "pending_restart": pending_restart,
+}
+SPEC: dict[str, Any] = {
+    "operation": {"type": "str", "required": True, "choices": list(PLANS)},
+    "nodes": {"type": "list", "elements": "str", "required": True},
+    "first_primaries": {"type": "list", "elements": "str", "default": []},
+    "node": {"type": "str", "default": ""},
+    "primary": {"type": "str", "default": ""},
+    "max_lag_bytes": {"type": "int", "default": 16777216},
+    "fenced": {"type": "bool", "default": False},
+    "force": {"type": "bool", "default": False},
+    "synchronous": {"type": "bool", "default": False},
+    "switchover": {"type": "bool", "default": False},
+}
+
+
+class ActionModule(ActionBase):
+    """Plan an operation; a refusal is the result's own message and code."""
+
+    def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _valid, options = self.validate_argument_spec(SPEC)  # type: ignore[no-untyped-call]
+        results = status_results(options["nodes"], task_vars["hostvars"])
+        try:
+            return {**result, "changed": False, **PLANS[options["operation"]](results, options)}
+        except PgFleetError as error:
+            return {**result, "failed": True, **error.as_result()}

@@ -11,7 +11,7 @@ from typing import Any
 
 from ._basebackup import REPLACED, CloneFacts, Source, plan_clone
 from ._clone_passfile import check_passfile, passfile_line, read_passfile, save_passfile, with_password
-from ._clone_recovery import AUTO_CONF, read_settings, write_settings
+from ._clone_recovery import AUTO_CONF
 from ._clone_run import Copied, CopyOptions, copy, free_bytes, refuse_too_large, verify
 from ._clone_source import (
     check_slot,
@@ -37,6 +37,7 @@ from ._datadir_swap import (
     outside_directories,
     write_file,
 )
+from ._settings import read_settings, write_settings
 from ._standby_files import make_standby, read_text
 
 #: Seconds in which the server notices that a killed earlier run has gone.

@@ -8,8 +8,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ._settings import read_settings
+
 AUTO_CONF = "postgresql.auto.conf"
-_SETTING = re.compile(r"^\s*([A-Za-z_][\w.]*)\s*(?:=\s*|\s)('(?:[^'\\]|''|\\.)*'|[^\s#']*)")
 _PAIR = re.compile(r"\s*(\w+)\s*=\s*('(?:[^'\\]|\\.)*'|(?:[^\s'\\]|\\.)*)")
 
 
@@ -40,38 +41,6 @@ def hidden(conninfo: str) -> str:
     """The same with the password, if there is one, made unreadable."""
     pairs = parse_conninfo(conninfo)
     return make_conninfo({**pairs, "password": "********"}) if "password" in pairs else conninfo
-
-
-def read_settings(text: str) -> dict[str, str]:
-    """The settings of a configuration file; of several lines for one setting the last counts, as for the server."""
-    found = (_SETTING.match(line) for line in text.splitlines())
-    return {line.group(1).lower(): _unquoted(line.group(2)) for line in found if line}
-
-
-def _unquoted(value: str) -> str:
-    if not value.startswith("'"):
-        return value
-    return re.sub(r"''|\\(.)", lambda found: found.group(1) or "'", value[1:-1])
-
-
-def write_settings(text: str, settings: Mapping[str, str]) -> str:
-    """The text with these settings in it once, in their old places or at the end; everything else stays."""
-    left = dict(settings)
-    lines = []
-    for line in text.splitlines():
-        found = _SETTING.match(line)
-        name = found.group(1).lower() if found else ""
-        if name not in settings:
-            lines.append(line)
-        elif name in left:
-            lines.append(_line(name, left.pop(name)))
-    lines += [_line(name, value) for name, value in left.items()]
-    return "\n".join(lines) + "\n"
-
-
-def _line(name: str, value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace("'", "''")
-    return f"{name} = '{escaped}'"
 
 
 @dataclass(frozen=True)

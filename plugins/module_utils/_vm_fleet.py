@@ -10,7 +10,7 @@ from typing import Any
 from ._errors import InvalidInput, MachineConflict
 
 _OPTIONS = {"memory_mb": int, "vcpus": int, "disk_gb": int}
-_BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_BOOLEANS = {**dict.fromkeys(("true", "yes", "on", "1"), True), **dict.fromkeys(("false", "no", "off", "0"), False)}
 
 
 def fleet_machines(

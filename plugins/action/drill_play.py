@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from ansible import constants, context
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils import _drill_play as running
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._control_process import INHERITED, control_process
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill_action import DrillAction
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill_recording import Step, note_event, note_step
 
@@ -69,9 +71,10 @@ class ActionModule(DrillAction):
 
 
 def environment() -> dict[str, str]:
-    """So that its words can be read, each as soon as it is true, and its settings are ours."""
+    """So that its words can be read, each as soon as it is true, its settings are ours, and it works on the fleet that we hold."""
     settings = getattr(constants, "CONFIG_FILE", None)
     return {
+        INHERITED: os.environ.get(INHERITED) or control_process().token,
         "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
         "ANSIBLE_NOCOLOR": "1",
         "ANSIBLE_FORCE_COLOR": "0",

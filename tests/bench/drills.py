@@ -28,7 +28,7 @@ from .tools import BUILD, OWNER, ROOT, BenchError, as_owner, bin_dir, run
 FIRST_PORT = 5525
 PLAIN_PORT = 5529
 PLAYBOOK = yaml.safe_load((ROOT / "playbooks/drill.yml").read_text())
-DRILLS: list[str] = PLAYBOOK[0]["vars"]["all_drills"]
+DRILLS: list[str] = PLAYBOOK[-1]["vars"]["all_drills"]
 REPORTS = BUILD / "drills"
 START = "(start of ansible-playbook)"
 

@@ -60,7 +60,7 @@ class Expectations:
 def check(status: Status, expect: Expectations) -> tuple[Reason, ...]:
     """Every expectation that is not met. Those that need a session are not looked at without one."""
     identity = tuple(_identity(status, expect))
-    if not status.reachable or any(each.code == "wrong_role" for each in identity):
+    if not (status.reachable or status.known) or any(each.code == "wrong_role" for each in identity):
         return identity
     return identity + tuple(_live(status, expect))
 

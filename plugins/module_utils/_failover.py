@@ -11,7 +11,7 @@ from typing import Any
 from ._lsn import format_lsn, parse_lsn
 from ._status import STREAMING
 from ._switchover import DONE, WHOLE, Change, OperationRefused, Results
-from ._topology import FORMER, PRIMARY, STANDBY, Node, Topology, find_leader, refuse_conflicts
+from ._topology import FORMER, PRIMARY, STANDBY, Node, Topology, find_leader, refuse_conflicts, refuse_not_asked
 
 #: Why a primary need not be feared: it is stopped here and now, it was given as fenced, or there is none.
 STOP, STOPPED, GIVEN, NONE = "stop", "stopped", "given", "none"
@@ -72,12 +72,13 @@ def plan_failover(results: Results, fenced: bool, force: bool, synchronous: bool
     nodes = [Node.from_status(name, result) for name, result in results.items()]
     existing = refuse_conflicts(nodes)
     leader = find_leader(existing)
+    refuse_not_asked(nodes)
     silent = [node.name for node in nodes if not node.answered]
     done = _finished(results, nodes, leader, fenced)
     if done:
         _refuse_second(results, done.change, force)
         return done
-    _refuse_healthy(results, leader, force)
+    _refuse_healthy(leader, force)
     fence = _fence(leader, silent, fenced)
     candidates = rank(results, existing)
     if not candidates:
@@ -96,7 +97,7 @@ def plan_failover(results: Results, fenced: bool, force: bool, synchronous: bool
 def _finished(results: Results, nodes: Sequence[Node], leader: Node | None, fenced: bool) -> Failover | None:
     """An earlier run has promoted somebody: a primary leads, and the one before is a stopped or a fenced one."""
     formers = [node for node in nodes if node is not leader and _is_former(node, fenced)]
-    if leader is None or not formers or not _status(results, leader.name).get("reachable"):
+    if leader is None or not formers or not _has_session(_status(results, leader.name)):
         return None
     topology = _topology(nodes, [node for node in nodes if node.exists], leader.name)
     names = _standbys(topology)
@@ -145,8 +146,18 @@ def _is_former(node: Node, fenced: bool) -> bool:
     return node.role == PRIMARY or (fenced and not node.answered)
 
 
-def _refuse_healthy(results: Results, leader: Node | None, force: bool) -> None:
-    if leader and leader.running and _status(results, leader.name).get("reachable") and not force:
+def _refuse_healthy(leader: Node | None, force: bool) -> None:
+    if leader and leader.refuses and not force:
+        advice = "Wait, and run again" if leader.passing else "Remove what keeps it from accepting connections"
+        raise OperationRefused(
+            f"{leader.name} is a primary and alive: {leader.refusal or leader.why}",
+            f"{advice}; a failover would lose what no standby has. If it must go all the same, -e force=yes stops it."
+            " Nothing was changed.",
+            "primary_alive",
+            answer=leader.answer,
+            server_words=leader.server_words,
+        )
+    if leader and leader.alive and not force:
         raise OperationRefused(
             f"{leader.name} is a primary and takes writes.",
             "switchover.yml changes the primary without any loss. If this one must go although it answers, -e force=yes"
@@ -174,7 +185,7 @@ def rank(results: Results, existing: Iterable[Node]) -> tuple[Candidate, ...]:
     """The standbys that could lead, the one with the most WAL first."""
     return _ranked(
         results,
-        (node for node in existing if node.role == STANDBY and _status(results, node.name).get("reachable")),
+        (node for node in existing if node.role == STANDBY and _has_session(_status(results, node.name))),
     )
 
 
@@ -258,6 +269,11 @@ def _role(node: Node, target: str) -> str:
 
 def _standbys(topology: Topology) -> tuple[str, ...]:
     return tuple(name for name, role in topology.roles.items() if role == STANDBY)
+
+
+def _has_session(status: Mapping[str, Any]) -> bool:
+    """Also over a session for WAL senders, as when readers have taken every other one: a promotion works there, too."""
+    return bool(status.get("reachable") or status.get("known"))
 
 
 def _status(results: Results, name: str) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ from ._status import STREAMING, Standby, Status
 
 def findings(status: Status) -> tuple[Reason, ...]:
     """Whatever is not well, asked for or not."""
-    return tuple(_findings(status)) if status.reachable else ()
+    return tuple(_findings(status)) if status.reachable or status.known else ()
 
 
 def _findings(status: Status) -> Iterator[Reason]:

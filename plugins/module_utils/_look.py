@@ -13,7 +13,7 @@ from ._expectations import Expectations, check
 from ._findings import findings
 from ._reasons import Reason, unique
 from ._status import Status
-from ._status_node import read_silent
+from ._status_node import read_silent, refusal_reason
 from ._status_server import Watch
 from ._upstream import explain_silence
 
@@ -62,16 +62,17 @@ def _observe_until(
 
 
 def _observe(watch: Watch, patience: float) -> tuple[Status, tuple[Reason, ...]]:
-    """The status now, and why there is no session when there is none."""
+    """The status now, and why there is no session, or none for others, when that is so."""
     try:
-        return watch.read(patience), ()
+        status = watch.read(patience)
+        return status, () if watch.refusal is None else (refusal_reason(watch.refusal),)
     except ConnectFailed as failure:
         return read_silent(watch.params, failure)
 
 
 def _silence(watch: Watch, status: Status) -> tuple[Reason, ...]:
     """Why a standby does not stream; asked from its own machine only, for elsewhere the answer may be another."""
-    may_ask = status.reachable and watch.local and watch.conninfo is not None
+    may_ask = status.known and watch.local and watch.conninfo is not None
     if not may_ask or not status.is_standby or status.receiving:
         return ()
     return explain_silence(status, watch.conninfo or {})

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ._answer import TOO_MANY
 from ._failover import rank
 from ._restart import primary_first
 from ._status import STREAMING
 from ._switchover import DONE, WHOLE, Change, OperationRefused, Results, refuse_unknown
-from ._topology import PRIMARY, STANDBY, Node, Topology, derive_topology
+from ._topology import PRIMARY, STANDBY, Node, Topology, derive_topology, refuse_refusals
 
 REJOIN, REBUILD, REMOVE = "rejoin", "rebuild", "remove"
 _PURPOSES = {
@@ -29,6 +30,7 @@ def plan_node(results: Results, name: str, operation: str) -> Change:
     named = [node for node in nodes if node.name == name and operation != REMOVE]
     topology = derive_topology([_giving_in(node, nodes) if node in named else node for node in nodes], ())
     _refuse_primary(topology, name)
+    refuse_refusals([node for node in nodes if node.name == topology.primary])
     _refuse_silent(results, name, operation)
     if operation == REMOVE:
         return _removal(topology, name)
@@ -116,6 +118,7 @@ def plan_rolling(results: Results, switchover: bool, to: str) -> Rolling:
     primary = topology.primary
     if primary not in topology.running:
         raise _not_running(primary)
+    refuse_refusals([node for node in nodes if node.answer != TOO_MANY])  # a restart ends every connection
     standbys = [name for name in topology.running if topology.roles[name] == STANDBY]
     pending = (results[primary] or {})["status"]["settings"]["pending_values"] or {}
     if not switchover:

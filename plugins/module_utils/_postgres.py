@@ -60,9 +60,10 @@ REFUSALS = (
         "Raise max_wal_senders (needs a restart) or stop a WAL sender that is not needed.",
     ),
     (
-        r"too many clients|remaining connection slots",
+        r"too many clients|remaining connection slots|too many connections for",
         "too_many_connections",
-        "Raise max_connections or close connections.",
+        "Close connections (pg_terminate_backend, or stop the application that holds them), or raise max_connections"
+        " (needs a restart). Applications should not log in as superuser: they use up superuser_reserved_connections, too.",
     ),
     (
         r"starting up|not yet accepting|shutting down|in recovery mode",
@@ -74,8 +75,10 @@ REFUSALS = (
         "tls_failed",
         "Check ssl_mode, ca_cert and the server's certificate.",
     ),
+    (r"could not fork", "login_refused", "The machine is out of processes or memory; its log says more."),
     (
-        r"Connection refused|No such file or directory|could not translate|timeout expired|timed out|No route to host|Network is unreachable|Permission denied",
+        r"Connection refused|No such file or directory|could not translate|timeout expired|timed out|No route to host"
+        r"|Network is unreachable|Permission denied|temporarily unavailable|closed the connection|Connection reset",
         "unreachable",
         "Check that the server runs and that address and port are right and not blocked.",
     ),
@@ -103,11 +106,12 @@ def explain_refusal(text: str) -> tuple[str, str]:
 
 
 class Server:
-    """One open session."""
+    """One open session. ``refusal`` is the one that an ordinary login got, when this is a session for WAL senders."""
 
-    def __init__(self, connection: Any, address: str) -> None:
+    def __init__(self, connection: Any, address: str, refusal: ConnectFailed | None = None) -> None:
         self.connection = connection
         self.address = address
+        self.refusal = refusal
         self.version: int = connection.server_version
 
     def __str__(self) -> str:
@@ -172,22 +176,36 @@ def _connect_kwargs(params: dict[str, Any], database: str | None) -> dict[str, A
 def connect(params: dict[str, Any], database: str | None = None, replication: bool = False) -> Iterator[Server]:
     """A session in autocommit mode, closed at the end; a replication session when asked.
 
-    Raises ConnectFailed with a code that names the cause (see REFUSALS).
+    Where every connection is in use, a session of those that are set apart for WAL senders, which takes statements as
+    well: who looks after a server gets in when it is full. Raises ConnectFailed with a code that names the cause (see
+    REFUSALS).
     """
     kwargs = _connect_kwargs(params, database)
     if replication:
         kwargs["connection_factory"] = psycopg2.extras.PhysicalReplicationConnection
         kwargs.pop("dbname")
+    refusal = None
     try:
         connection = psycopg2.connect(**kwargs)
     except psycopg2.Error as error:
-        raise refused(params, _words(error), replication) from error
+        refusal = refused(params, _words(error), replication)
+        connection = None if replication or refusal.code != "too_many_connections" else _reserved(kwargs)
+        if connection is None:
+            raise refusal from error
     try:
         if not replication:  # those are in autocommit mode always and refuse to be told
             connection.autocommit = True
-        yield Server(connection, address_of(params))
+        yield Server(connection, address_of(params), refusal)
     finally:
         connection.close()
+
+
+def _reserved(kwargs: dict[str, Any]) -> Any:
+    """A session out of max_wal_senders; None where the role may have none, or none is left."""
+    try:
+        return psycopg2.connect(**kwargs, replication="database")
+    except psycopg2.Error:
+        return None
 
 
 def refused(params: dict[str, Any], words: str, replication: bool = False) -> ConnectFailed:

@@ -14,6 +14,9 @@ REMEDIES = {
     "starting_up": "Wait until recovery is done; its log tells how far it is.",
     "shutting_down": "Wait until it has stopped, then start it.",
     "hot_standby_off": "Set hot_standby to on and restart it.",
+    "frozen": "Let it go on (kill -CONT), or see what its disk waits for; failover.yml stops a frozen primary by force.",
+    "not_listening": "Wait a moment when it has just been started; otherwise set port and unix_socket_directories right and"
+    " restart it.",
     "data_directory_missing": "Create the cluster (initdb) or clone it, or give the right data_directory.",
     "data_directory_invalid": "Give the right data_directory, or clone it anew.",
     "wrong_role": "Promote it, or rebuild it as a standby; first find out which node is to be the primary.",

@@ -9,6 +9,7 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ._answer import UNREACHABLE
 from ._lsn import lsn_distance, parse_lsn
 from ._slot import Slot
 
@@ -133,11 +134,17 @@ class Wal:
 
 @dataclass(frozen=True)
 class Status:
-    """The truth about one node. What is not known, or may not be seen, is None."""
+    """The truth about one node. What is not known, or may not be seen, is None.
+
+    ``reachable``: an ordinary session was opened. ``known``: the facts are the server's own, over whatever session.
+    """
 
     address: str
     running: bool = False
     reachable: bool = False
+    answer: str = UNREACHABLE
+    server_words: str | None = None
+    known: bool = False
     role: str = UNKNOWN
     system_identifier: str | None = None
     timeline: int | None = None

@@ -5,43 +5,87 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from ._answer import (
+    ABSENT,
+    FROZEN,
+    NOT_LISTENING,
+    REFUSED,
+    SPOKEN,
+    STOPPED,
+    TIMED_OUT,
+    answer_of,
+    answer_of_sqlstate,
+    own_words,
+    phase_of,
+)
 from ._datadir import DataDir, find_bin_dir, inspect
 from ._errors import ConnectFailed, PgFleetError
+from ._knock import knock
 from ._lsn import format_lsn
 from ._postgres import address_of
 from ._reasons import Reason, reason
-from ._status import ABSENT, PRIMARY, STANDBY, UNKNOWN, Checksums, Lsns, Status, Wal, read_assignments, upstream_of
+from ._status import ABSENT as ABSENT_ROLE
+from ._status import PRIMARY, STANDBY, UNKNOWN, Checksums, Lsns, Status, Wal, read_assignments, upstream_of
 from ._upstream import parse_conninfo
 
-_SILENT = "unreachable"
-#: Words of a server that is there but lets nobody in yet, or not any more.
-_PHASES = (
-    ("shutting down", "shutting_down"),
-    ("Hot standby mode is disabled", "hot_standby_off"),
-    ("starting up", "starting_up"),
-    ("not yet accepting", "starting_up"),
-    ("Consistent recovery state has not been yet reached", "starting_up"),
-    ("in recovery mode", "starting_up"),
-)
+_KNOCK_SECONDS = 2.0
+_WAL_FILE = re.compile("[0-9A-F]{24}")
+#: States of the control file that tell what a running server is, whatever files lie in its directory.
+_RUNNING_ROLES = {"in production": PRIMARY, "in archive recovery": STANDBY}
 
 
 def read_silent(params: Mapping[str, Any], failure: ConnectFailed) -> tuple[Status, tuple[Reason, ...]]:
     """What can be known without a session, and why there is none."""
     address = address_of(dict(params))
-    answered = failure.code != _SILENT
+    words = failure.facts.get("server_words", "")
+    answer = answer_of(failure.code, words)
     path = params["data_directory"]
+    if answer == REFUSED and failure.code == "login_refused":
+        answer = _understood(params, path)
+    spoken = answer in SPOKEN
+    blank = Status(address, running=spoken, answer=answer, server_words=own_words(words), data_directory=path or None)
     if not path:
-        return Status(address, running=answered), (_refusal(failure),)
+        return blank, (refusal_reason(failure),)
     try:
         data = inspect(path, params["bin_dir"] or _any_bin_dir())
     except OSError as error:
         unreadable = reason("data_directory_invalid", f"{path} cannot be read: {error.strerror}.")
-        return Status(address, running=answered, data_directory=path), (_refusal(failure), unreadable)
-    running = answered or data.server_pid is not None
-    return _from_directory(address, data, running), (_refusal(failure) if running else _why_not(data, address),)
+        return blank, (refusal_reason(failure), unreadable)
+    if not spoken:
+        answer = _without_reply(answer, data)
+    status = _from_directory(replace(blank, running=spoken or data.server_pid is not None, answer=answer), data)
+    return status, (_why(status, data, failure),)
+
+
+def _understood(params: Mapping[str, Any], path: str | None) -> str:
+    """The answer of a server whose words are not known, in another language for example."""
+    host = params["login_host"] or params["login_unix_socket"]
+    if not host:
+        return REFUSED
+    reply = knock(host, params["login_port"], params["login_user"], params["login_db"], _KNOCK_SECONDS)
+    return answer_of_sqlstate(reply.sqlstate, pid_file(path)[7] if path else "")
+
+
+def _without_reply(answer: str, data: DataDir) -> str:
+    """What silence means when the data directory can be seen."""
+    if data.server_pid is None:
+        return ABSENT if data.vacant else STOPPED
+    return FROZEN if answer == TIMED_OUT else NOT_LISTENING
+
+
+def pid_file(path: str) -> list[str]:
+    """The eight lines of postmaster.pid; empty ones where there are none (storage/pidfile.h)."""
+    try:
+        with open(os.path.join(path, "postmaster.pid"), encoding="utf-8", errors="replace") as file:
+            lines = [line.strip() for line in file]
+    except OSError:
+        lines = []
+    return (lines + [""] * 8)[:8]
 
 
 def _any_bin_dir() -> str:
@@ -52,12 +96,50 @@ def _any_bin_dir() -> str:
         return ""
 
 
-def _refusal(failure: ConnectFailed) -> Reason:
+def refusal_reason(failure: ConnectFailed) -> Reason:
+    """The reason for a login that failed."""
     words = failure.facts.get("server_words", "")
-    for saying, code in _PHASES:
-        if saying in words:
-            return reason(code, failure.message, server_words=words)
+    phase = phase_of(words)
+    if phase:
+        return reason(phase, failure.message, server_words=words)
     return reason(failure.code, failure.message, failure.remedy, server_words=words)
+
+
+def _why(status: Status, data: DataDir, failure: ConnectFailed) -> Reason:
+    """Why there is no session, by what the data directory adds to the failure."""
+    if status.answer == FROZEN:
+        return reason(
+            FROZEN,
+            f"Process {data.server_pid} runs in {data.path}, but says nothing at {status.address}"
+            f" ({process_state(data.server_pid)}).",
+            server_pid=data.server_pid,
+        )
+    if status.answer == NOT_LISTENING:
+        return reason(
+            NOT_LISTENING,
+            f"Process {data.server_pid} runs in {data.path}, but nothing listens at {status.address}"
+            f"{_elsewhere(data)}.",
+            server_pid=data.server_pid,
+        )
+    return refusal_reason(failure) if status.running else _why_not(data, status.address)
+
+
+def process_state(pid: int | None) -> str:
+    """The kernel's word for what a process does."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            letter = file.read().rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return "its state is not known"
+    return {"T": "it is stopped by a signal", "D": "it waits for a disk"}.get(letter, "no answer in time")
+
+
+def _elsewhere(data: DataDir) -> str:
+    """Where postmaster.pid says that the server listens, when that is somewhere."""
+    lines = pid_file(data.path)
+    port, directory, host = lines[3:6]
+    places = [place for place in (directory, host) if place]
+    return f"; postmaster.pid says port {port}, {' and '.join(places)}" if places else ""
 
 
 def _why_not(data: DataDir, address: str) -> Reason:
@@ -76,32 +158,45 @@ def _why_not(data: DataDir, address: str) -> Reason:
 
 def _role(data: DataDir) -> str:
     if data.vacant:
-        return ABSENT
+        return ABSENT_ROLE
     if not data.valid:
         return UNKNOWN
+    # while it starts, a clone still has the control file of its primary
+    started = data.server_pid is not None and pid_file(data.path)[7] != "starting"
+    if started and data.cluster_state in _RUNNING_ROLES:
+        return _RUNNING_ROLES[data.cluster_state]
     return STANDBY if data.standby_signal or data.recovery_signal else PRIMARY
 
 
-def _from_directory(address: str, data: DataDir, running: bool) -> Status:
+def _from_directory(status: Status, data: DataDir) -> Status:
     role = _role(data)
     written = _auto_conf(data.path)
     position = format_lsn(data.position) if data.valid else None
     conninfo = parse_conninfo(written.get("primary_conninfo", ""))
-    return Status(
-        address=address,
-        running=running,
+    return replace(
+        status,
         role=role,
         system_identifier=data.system_identifier,
-        timeline=data.timeline,
+        timeline=_timeline(data),
         version=str(data.pg_version) if data.pg_version else None,
         cluster_name=written.get("cluster_name"),
-        data_directory=data.path,
         cluster_state=data.cluster_state,
         lsn=Lsns(replay=position) if role == STANDBY else Lsns(flush=position),
         upstream=upstream_of(conninfo, written.get("primary_slot_name")) if role == STANDBY else None,
         checksums=Checksums(data.checksums if data.valid else None),
         wal=Wal(os.path.join(data.path, "pg_wal") if data.valid else None),
     )
+
+
+def _timeline(data: DataDir) -> int | None:
+    """Of a running server the newest that it has WAL of: its control file learns of a promotion at the next checkpoint."""
+    if data.timeline is None or data.server_pid is None:
+        return data.timeline
+    try:
+        names = os.listdir(os.path.join(data.path, "pg_wal"))
+    except OSError:
+        names = []
+    return max([data.timeline, *(int(name[:8], 16) for name in names if _WAL_FILE.fullmatch(name))])
 
 
 def _auto_conf(path: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
 
+from ._answer import ACCEPTS, TOO_MANY, own_words
 from ._errors import ConnectFailed, QueryFailed
 from ._postgres import Server, address_of, connect, version_text
 from ._slot_server import read_slots
@@ -62,6 +63,11 @@ class Watch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._close()
+
+    @property
+    def refusal(self) -> ConnectFailed | None:
+        """Why ordinary logins fail, although this session, one of those for WAL senders, works."""
+        return self._server.refusal if self._server else None
 
     def read(self, patience: float = 0) -> Status:
         """The status now; connecting may take as long as ``connect_timeout`` and, when given, ``patience`` allow.
@@ -152,13 +158,16 @@ def _status(
     conninfo: Mapping[str, str],
     local: bool,
 ) -> Status:
-    setting = facts["setting"]
+    setting, refusal = facts["setting"], server.refusal
     receiver = WalReceiver(**facts["wal_receiver"]) if facts["wal_receiver"] else None
     data = setting.get("data_directory")
     return Status(
         address=address_of(dict(params)),
         running=True,
-        reachable=True,
+        reachable=refusal is None,
+        answer=TOO_MANY if refusal else ACCEPTS,
+        server_words=own_words(refusal.facts["server_words"]) if refusal else None,
+        known=True,
         role=STANDBY if facts["recovering"] else PRIMARY,
         system_identifier=facts["system_identifier"],
         timeline=_timeline(facts, receiver, config["wal_timeline"]),

@@ -41,7 +41,7 @@ SELECT recovering,
                  slot_name AS slot
             FROM pg_stat_replication
             LEFT JOIN pg_replication_slots ON active_pid = pid
-           WHERE state IS DISTINCT FROM 'backup' AND slot_type IS DISTINCT FROM 'logical') AS s) AS standbys,
+           WHERE pid <> pg_backend_pid() AND state IS DISTINCT FROM 'backup' AND slot_type IS DISTINCT FROM 'logical') AS s) AS standbys,
        (SELECT row_to_json(r) FROM (
           SELECT status, sender_host, sender_port, slot_name AS slot, received_tli, flushed_lsn::text,
                  latest_end_lsn::text,
@@ -53,7 +53,7 @@ SELECT recovering,
                  coalesce(last_failed_time > coalesce(last_archived_time, '-infinity'), false) AS failing
             FROM pg_stat_archiver) AS a) AS archiver,
        (SELECT sum(checksum_failures)::bigint FROM pg_stat_database) AS checksum_failures,
-       (SELECT count(*) FROM pg_stat_replication) AS used_wal_senders,
+       (SELECT count(*) FROM pg_stat_replication WHERE pid <> pg_backend_pid()) AS used_wal_senders,
        (SELECT json_object_agg(name, setting) FROM pg_settings
          WHERE name IN ('cluster_name', 'data_checksums', 'data_directory', 'max_replication_slots',
                         'max_slot_wal_keep_size', 'max_wal_senders', 'primary_conninfo', 'primary_slot_name')) AS setting,

@@ -11,7 +11,7 @@ from typing import Any
 from ._errors import PgFleetError
 from ._lsn import lsn_distance
 from ._status import STREAMING
-from ._topology import CLEAN, FORMER, PRIMARY, STANDBY, Node, Topology, derive_topology
+from ._topology import CLEAN, FORMER, PRIMARY, STANDBY, Node, Topology, derive_topology, refuse_unasked_primary
 
 #: What is left to do: everything; the promotion, as the old primary has been stopped for it; nothing that is risky.
 WHOLE, PROMOTE, DONE = "whole", "promote", "done"
@@ -64,6 +64,7 @@ def plan_switchover(results: Results, target: str, max_lag_bytes: int) -> Change
     if target == topology.primary:
         return _nothing(topology, target)
     _refuse_target(results, topology, target)
+    refuse_unasked_primary(nodes, topology.primary)
     if topology.primary in topology.running:
         _refuse_slow(results, topology, target, max_lag_bytes)
         return _change(topology, target, WHOLE)

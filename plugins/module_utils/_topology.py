@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ._answer import ACCEPTS, FROZEN, HBA, PASSING, REFUSED, SAID, STOPPED
 from ._errors import PgFleetError
 
 PRIMARY = "primary"
@@ -27,16 +28,50 @@ class TopologyConflict(PgFleetError):
 
 @dataclass(frozen=True)
 class Node:
-    """What one node says it is; ``answered`` is False for a node that could not be asked."""
+    """What one node says it is; ``answered`` is False for a node that could not be asked, ``asked`` for one that the run leaves out.
+
+    ``answer``: what its server answered to a login (_answer.py), ``refusal`` why that failed, with the remedy.
+    ``known``: what it says comes from the server, over a session for WAL senders where it is full, and not only from files.
+    """
 
     name: str
     answered: bool = True
+    asked: bool = True
     role: str = ABSENT
     running: bool = False
     system_identifier: str | None = None
     timeline: int | None = None
     why: str = ""
     cluster_state: str | None = None
+    answer: str = ""
+    server_words: str = ""
+    refusal: str = ""
+    known: bool = False
+
+    @property
+    def accepts(self) -> bool:
+        """An ordinary session can be opened: whatever needs statements can be done there."""
+        return self.answer == ACCEPTS
+
+    @property
+    def frozen(self) -> bool:
+        """Its process is there and says nothing; the only one that runs and may be treated as dead, once it is fenced."""
+        return self.running and self.answer == FROZEN
+
+    @property
+    def alive(self) -> bool:
+        """Its server runs and answers, be it with a refusal: a primary that is alive takes writes, or will soon."""
+        return self.running and not self.frozen
+
+    @property
+    def refuses(self) -> bool:
+        """It is alive and accepts no session now."""
+        return self.alive and not self.accepts
+
+    @property
+    def passing(self) -> bool:
+        """It starts up or shuts down: waiting helps."""
+        return self.answer in PASSING
 
     @property
     def handed_over(self) -> bool:
@@ -49,13 +84,17 @@ class Node:
 
     @classmethod
     def from_status(cls, name: str, result: Mapping[str, Any] | None) -> Node:
-        """From the result of replication_status; None for a node that was not asked."""
+        """From the result of replication_status; None for a node that gave no answer, ``not_asked`` for one left out."""
         if result is None:
             return cls(name, answered=False)
+        if result.get("not_asked"):
+            return cls(name, answered=False, asked=False)
         status = result.get("status")
         if status is None:
             return cls(name)
-        why = " ".join(reason["message"] for reason in result.get("reasons", []))
+        reasons = result.get("reasons", [])
+        why = " ".join(reason["message"] for reason in reasons)
+        answer = status.get("answer") or _answer_without_word(status)
         return cls(
             name,
             role=status["role"],
@@ -64,11 +103,23 @@ class Node:
             timeline=status["timeline"],
             why=why,
             cluster_state=status.get("cluster_state"),
+            answer=answer,
+            server_words=status.get("server_words") or "",
+            known=bool(status.get("known", answer == ACCEPTS)),
+            refusal=""
+            if answer == ACCEPTS
+            else " ".join(f"{each['message']} {each['remedy']}" for each in reasons[:1]),
         )
 
     def described(self) -> str:
         state = "running" if self.running else "stopped"
         return f"{self.name} ({self.role}, {state}, system {self.system_identifier}, timeline {self.timeline})"
+
+
+def _answer_without_word(status: Mapping[str, Any]) -> str:
+    if status.get("reachable"):
+        return ACCEPTS
+    return REFUSED if status["running"] else STOPPED
 
 
 @dataclass(frozen=True)
@@ -106,6 +157,7 @@ def derive_topology(nodes: Sequence[Node], first_primaries: Sequence[str], inter
     """
     existing = refuse_conflicts(nodes)
     leader = find_leader(existing)
+    refuse_not_asked(nodes)
     handed_over = None if leader else _find_handed_over(existing)
     if handed_over and not interrupted:
         raise _interrupted(handed_over)
@@ -127,6 +179,48 @@ def refuse_conflicts(nodes: Sequence[Node]) -> list[Node]:
     _refuse_unknown(nodes)
     _refuse_strangers(existing)
     return existing
+
+
+def refuse_not_asked(nodes: Iterable[Node]) -> None:
+    """What the run leaves out may be anything, a primary too: that is no reason to start or promote somebody."""
+    left_out = [node.name for node in nodes if not node.asked]
+    if left_out:
+        raise TopologyConflict(
+            f"{', '.join(left_out)} {'was' if len(left_out) == 1 else 'were'} not asked, because this run is limited"
+            " to other hosts (--limit).",
+            "Run it again for the whole fleet, without --limit; nothing was changed.",
+            "not_asked",
+            nodes=left_out,
+        )
+
+
+def refuse_refusals(nodes: Iterable[Node]) -> None:
+    """For work that needs a session with every server that runs; raises for the first that accepts none.
+
+    One that only its pg_hba.conf keeps closed passes: writing that file is part of the work.
+    """
+    for node in nodes:
+        if node.running and not node.accepts and node.answer != HBA:
+            raise session_refused(node)
+
+
+def refuse_unasked_primary(nodes: Iterable[Node], primary: str) -> None:
+    """For work that must know what the primary sees: one that runs and cannot be asked is no primary without standbys."""
+    for node in nodes:
+        if node.name == primary and node.running and not node.known:
+            raise session_refused(node)
+
+
+def session_refused(node: Node) -> TopologyConflict:
+    """A server that runs, but with which nothing can be done now."""
+    return TopologyConflict(
+        f"{node.name} runs, but its server accepts no session ({SAID.get(node.answer, node.answer)}): {node.refusal or node.why}",
+        "Nothing was changed.",
+        "session_refused",
+        node=node.name,
+        answer=node.answer,
+        server_words=node.server_words,
+    )
 
 
 def find_leader(existing: Iterable[Node]) -> Node | None:

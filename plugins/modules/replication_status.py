@@ -12,7 +12,8 @@ description:
     server that does not run.
   - With O(expect) it is a gate. It returns as soon as every expectation is met; when O(wait) seconds are up it fails with
     RV(reasons), each with a stable code, a sentence and the remedy. The codes are explained in C(docs/reason-codes.md).
-  - Without O(expect) it never fails for a server that is stopped or lets nobody in; RV(reasons) then has what is not well.
+  - Without O(expect) it never fails for a server that is stopped or accepts no connections; RV(status.answer) tells which, and
+    RV(reasons) has what is not well.
   - A standby that does not stream is asked why. From the standby's own machine the module logs in for replication with
     the C(primary_conninfo) of that standby and asks for what the standby needs, without taking its slot from it.
   - Works for a role with C(pg_monitor). What the role may not see is null, not an error.
@@ -169,8 +170,33 @@ status:
   returned: success, or when O(expect) is not met
   type: dict
   contains:
-    running: {description: Whether a server runs there; it may still let nobody in., type: bool, returned: always, sample: true}
-    reachable: {description: Whether a session could be opened., type: bool, returned: always, sample: true}
+    running: {description: Whether a server runs there; it may still accept no connections., type: bool, returned: always, sample: true}
+    reachable: {description: Whether an ordinary session could be opened., type: bool, returned: always, sample: true}
+    answer:
+      description:
+        - What the server, or its machine, answered to the login.
+        - V(accepts_connections), V(too_many_clients), V(rejected_by_hba), V(authentication_failed), V(starting_up), V(shutting_down),
+          V(hot_standby_off) and V(refused) come from a server that is alive.
+        - V(not_listening) and V(frozen) are said of a server whose process is there, V(stopped) and V(absent) of one that does not
+          run; all four need O(data_directory).
+        - Without it, V(connection_refused), V(timed_out) and V(unreachable) say what the network did.
+        - C(docs/reason-codes.md) explains each.
+      type: str
+      returned: always
+      sample: accepts_connections
+    server_words:
+      description: The server's own words when it refused the session; null when there were none.
+      type: str
+      returned: always
+      sample: null
+    known:
+      description:
+        - Whether the facts come from the server itself. With RV(status.answer=too_many_clients) they are read over a connection
+          of those that are set apart for WAL senders (C(max_wal_senders)), while RV(status.reachable) is V(false).
+        - Otherwise they come from O(data_directory), as far as it tells.
+      type: bool
+      returned: always
+      sample: true
     role:
       description:
         - V(primary), V(standby), V(absent) (no server, and no cluster in O(data_directory)) or V(unknown).

@@ -41,7 +41,17 @@ def stopped(role: str = "primary", state: str = "shut down", at: str = "0/50000A
     )
 
 
-FROZEN = status("primary", True, reachable=False, cluster_state="in production", lsn={"flush": "0/5000000"})
+def refusing(answer: str, role: str = "primary", **more: Any) -> dict[str, Any]:
+    """A server that runs and gives no ordinary session."""
+    found = status(
+        role, True, reachable=False, answer=answer, server_words="its words", cluster_state="in production", **more
+    )
+    return {**found, "reasons": [{"code": answer, "message": "It says so.", "remedy": "Do that."}]}
+
+
+FROZEN = status(
+    "primary", True, reachable=False, answer="frozen", cluster_state="in production", lsn={"flush": "0/5000000"}
+)
 HANDED_OVER = stopped("standby")
 CRASHED = stopped(state="in production")
 ABSENT: dict[str, Any] = {}
@@ -106,6 +116,11 @@ REFUSED_SWITCHOVERS: dict[str, tuple[dict[str, Any], str, str, str]] = {
         {"a": HANDED_OVER, "b": standby(), "c": None}, "b", "no_answer", "it may have been promoted",
     ),
     "only standbys": ({"a": standby(), "b": standby()}, "b", "no_primary", "failover.yml"),
+    "a primary that refuses its standbys' names": (
+        {"a": refusing("rejected_by_hba"), "b": standby()}, "b", "session_refused", "a runs, but its server accepts no session",
+    ),
+    "a frozen primary": ({"a": FROZEN, "b": standby()}, "b", "session_refused", "(frozen)"),
+    "the primary is not asked": ({"a": {"not_asked": True}, "b": standby()}, "b", "not_asked", "without --limit"),
 }  # fmt: skip
 
 
@@ -131,6 +146,13 @@ FAILOVERS: dict[str, tuple[dict[str, Any], dict[str, bool], str, str, str]] = {
     ),
     "a loss that is known": (
         {"a": stopped(at="0/5000200"), "b": standby()}, {}, "b", "stopped", "256 bytes more are known",
+    ),
+    "an alive primary is stopped by force": (
+        {"a": refusing("too_many_clients", lsn={"flush": "0/5000000"}), "b": standby()}, {"force": True}, "b", "stop", "b has all WAL",
+    ),
+    "a standby that is full of readers": (
+        {"a": CRASHED, "b": refusing("too_many_clients", "standby", known=True, lsn={"receive": "0/6000000", "replay": "0/6000000"}),
+         "c": standby()}, {}, "b", "stopped", "b has all WAL",
     ),
     "a frozen primary is stopped": ({"a": FROZEN, "b": standby()}, {}, "b", "stop", "b has all WAL"),
     "a primary that is well is stopped by force": ({"a": primary(), "b": standby()}, {"force": True}, "b", "stop", "b"),
@@ -210,6 +232,23 @@ def test_force_is_not_taken_for_the_end_of_an_earlier_failover() -> None:
 
 REFUSED_FAILOVERS: dict[str, tuple[dict[str, Any], str, str]] = {
     "the primary is well": ({"a": primary(), "b": standby()}, "primary_alive", "switchover.yml"),
+    **{
+        f"the primary is alive: {answer}": (
+            {"a": refusing(answer, lsn={"flush": "0/5000000"}), "b": standby()},
+            "primary_alive",
+            "It says so. Do that.",
+        )
+        for answer in (
+            "too_many_clients",
+            "rejected_by_hba",
+            "authentication_failed",
+            "starting_up",
+            "shutting_down",
+            "refused",
+            "not_listening",
+        )
+    },
+    "the primary is not asked": ({"a": {"not_asked": True}, "b": standby()}, "not_asked", "a was not asked"),
     "the primary is silent": ({"a": None, "b": standby()}, "not_fenced", "-e fenced=yes"),
     "any node is silent": ({"a": CRASHED, "b": standby(), "c": None}, "not_fenced", "No answer from c"),
     "nobody can lead": (
@@ -268,6 +307,10 @@ def test_operation_on_one_node(results: dict[str, Any], operation: str, stage: s
         ({"a": stopped(), "b": standby()}, "b", "primary_not_running"),
         ({"a": primary(), "b": primary(timeline=2)}, "b", "two_primaries"),
         ({"a": HANDED_OVER, "b": standby()}, "b", "switchover_interrupted"),
+        ({"a": refusing("too_many_clients", known=True), "b": standby()}, "b", "session_refused"),
+        ({"a": FROZEN, "b": standby()}, "b", "session_refused"),
+        ({"a": {"not_asked": True}, "b": standby()}, "b", "not_asked"),
+        ({"a": primary(), "b": standby(), "c": {"not_asked": True}}, "b", "not_asked"),
     ],
 )
 def test_refused_operation(results: dict[str, Any], name: str, code: str, operation: str) -> None:
@@ -307,6 +350,9 @@ def test_rolling_restart(leader: dict[str, Any], switchover: bool, order: tuple[
         ({"a": primary(**SINKS), "b": standby(), "c": standby()}, "primary_first"),
         ({"a": primary(), "b": stopped("standby", "shut down in recovery")}, "no_candidate"),
         ({"a": stopped(), "b": standby()}, "primary_not_running"),
+        ({"a": refusing("authentication_failed"), "b": standby()}, "session_refused"),
+        ({"a": primary(), "b": refusing("frozen", "standby")}, "session_refused"),
+        ({"a": primary(), "b": {"not_asked": True}}, "not_asked"),
     ],
 )
 def test_refused_rolling_restart(results: dict[str, Any], code: str) -> None:

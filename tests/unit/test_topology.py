@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._topology import (
     Node,
     TopologyConflict,
     derive_topology,
+    refuse_refusals,
 )
 
 SYSTEM = "7400000000000000001"
@@ -31,6 +33,10 @@ def node(
 
 def handed_over(name: str) -> Node:
     return node(name, "standby", False, state="shut down")
+
+
+def left_out(name: str) -> Node:
+    return Node(name, answered=False, asked=False)
 
 
 def silent(name: str) -> Node:
@@ -103,6 +109,14 @@ BAD: dict[str, tuple[list[Node], list[str], str, str]] = {
     "only standbys": ([node("a", "standby"), node("b", "standby")], ["a"], "no_primary", "promote a standby"),
     "the primary is silent": ([silent("a"), node("b", "standby")], ["a"], "no_primary", "No answer from: a"),
     "the first primary is silent": ([silent("a"), node("b")], ["a"], "no_answer", "a"),
+    "the primary is not asked": ([left_out("a"), node("b", "standby")], ["a"], "not_asked", "without --limit"),
+    "a standby is not asked": ([node("a", "primary"), left_out("b")], ["a"], "not_asked", "b was not asked"),
+    "two primaries and one not asked": (
+        [node("a", "primary"), node("b", "primary", timeline=2), left_out("c")],
+        ["a"],
+        "two_primaries",
+        "2 nodes",
+    ),
     "no first primary": ([node("a"), node("b")], [], "first_primary_unclear", "0 hosts"),
     "two first primaries": ([node("a"), node("b")], ["a", "b"], "first_primary_unclear", "2 hosts"),
     "a server that cannot be asked": (
@@ -150,6 +164,40 @@ def test_node_from_status() -> None:
     status: dict[str, Any] = {
         "role": "standby", "running": True, "reachable": True, "system_identifier": SYSTEM, "timeline": 3,
     }  # fmt: skip
-    assert Node.from_status("a", {"status": status, "reasons": []}) == node("a", "standby", timeline=3)
+    found = Node.from_status("a", {"status": {**status, "answer": "accepts_connections"}, "reasons": []})
+    assert found == replace(node("a", "standby", timeline=3), answer="accepts_connections", known=True)
     assert Node.from_status("a", {}) == node("a")
     assert not Node.from_status("a", None).answered
+    assert not Node.from_status("a", {"not_asked": True}).asked
+
+
+ANSWERS: dict[str, tuple[str, bool, bool, bool]] = {  # alive, frozen, refused by what needs a session
+    "accepts_connections": ("accepts_connections", True, False, False),
+    "too many clients": ("too_many_clients", True, False, True),
+    "what writing pg_hba.conf may cure": ("rejected_by_hba", True, False, False),
+    "authentication failed": ("authentication_failed", True, False, True),
+    "starting up": ("starting_up", True, False, True),
+    "shutting down": ("shutting_down", True, False, True),
+    "hot_standby off": ("hot_standby_off", True, False, True),
+    "other words": ("refused", True, False, True),
+    "not listening": ("not_listening", True, False, True),
+    "frozen": ("frozen", False, True, True),
+}
+
+
+@pytest.mark.parametrize(("answer", "alive", "frozen", "refused"), ANSWERS.values(), ids=ANSWERS.keys())
+def test_alive_is_alive(answer: str, alive: bool, frozen: bool, refused: bool) -> None:
+    status = {
+        "role": "primary", "running": True, "reachable": alive and not refused, "system_identifier": SYSTEM,
+        "timeline": 1, "answer": answer, "server_words": "its words",
+    }  # fmt: skip
+    found = Node.from_status("a", {"status": status, "reasons": [{"message": "It is so.", "remedy": "Do that."}]})
+    assert (found.alive, found.frozen, found.refuses) == (alive, frozen, alive and answer != "accepts_connections")
+    assert derive_topology([found], ["a"]).as_result()["primary_running"]
+    if not refused:
+        return refuse_refusals([found])
+    with pytest.raises(TopologyConflict) as caught:
+        refuse_refusals([found])
+    assert (caught.value.code, caught.value.facts["server_words"]) == ("session_refused", "its words")
+    assert "It is so. Do that." in str(caught.value)
+    return None

@@ -7,6 +7,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ._errors import PgFleetError
+from ._hba.check import check_rules
+from ._hba.wanted import wanted_rules
+
 _MB = 1024 * 1024
 
 
@@ -14,7 +18,7 @@ def preflight_problems(node: Mapping[str, Any], wanted: Mapping[str, Any]) -> li
     """Sentences, one for each problem; an empty list for a machine that is fit.
 
     ``node`` is the result of node_info. ``wanted`` holds ``address``, ``min_free_mb``, ``repository``, ``releases``
-    (as for node_info) and ``addresses``: ``address:port`` of every node of the cluster.
+    (as for node_info), ``addresses``: ``address:port`` of every node of the cluster, and ``hba_rules``.
     """
     if _system(node) not in wanted["releases"]:
         return [
@@ -22,7 +26,7 @@ def preflight_problems(node: Mapping[str, Any], wanted: Mapping[str, Any]) -> li
             f" Use one of: {', '.join(sorted(wanted['releases']))}."
         ]
     checks = (_foreign_port(node), _foreign_cluster(node), _space(node, wanted), _version(node, wanted))
-    return [problem for problem in (*checks, _double(node, wanted)) if problem]
+    return [problem for problem in (*checks, _double(node, wanted), _rules(wanted)) if problem]
 
 
 def _system(node: Mapping[str, Any]) -> str:
@@ -73,4 +77,12 @@ def _double(node: Mapping[str, Any], wanted: Mapping[str, Any]) -> str | None:
     count = list(wanted["addresses"]).count(own)
     if count > 1:
         return f"{count} nodes of the inventory have the address {own}. Give each its own pg_server_address or port."
+    return None
+
+
+def _rules(wanted: Mapping[str, Any]) -> str | None:
+    try:
+        check_rules(wanted_rules(wanted.get("hba_rules", []))[0])
+    except PgFleetError as error:
+        return f"pg_server_hba_rules: {error}"
     return None

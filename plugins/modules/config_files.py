@@ -11,7 +11,7 @@ description:
   - Makes directories and files with the given content, owner and mode, all in one call.
     A task for each file costs more than starting the server.
   - All files are validated before the first is written, and each is renamed into its place.
-  - For files that nobody else writes to. Rules of C(pg_hba.conf) are for M(community.postgresql.postgresql_pg_hba).
+  - For files that nobody else writes to. Rules of C(pg_hba.conf) are for M(pgfleet.cluster.hba_rules).
 options:
   owner:
     description: User, and its primary group, that everything belongs to.
@@ -59,7 +59,7 @@ notes:
 extends_documentation_fragment:
   - pgfleet.cluster.attributes
 seealso:
-  - module: community.postgresql.postgresql_pg_hba
+  - module: pgfleet.cluster.hba_rules
 author: The pgfleet.cluster developers (@pgfleet)
 """
 

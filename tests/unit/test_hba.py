@@ -109,6 +109,7 @@ def test_a_rule_becomes_a_line_and_the_same_rule_again(given: dict[str, Any], li
         pytest.param(rule(contype="hostssl", options="clientcert=1"), "clientcert is '1'", id="clientcert of old"),
         pytest.param(rule(options="map"), "no value", id="option without a value"),
         pytest.param(rule(method="radius"), "needs the option radiusservers", id="radius without servers"),
+        pytest.param(rule(method="ldap", options="ldapserver=a"), "needs one of the options ldapbasedn", id="ldap without a search"),
         pytest.param({"contype": "local", "method": "peer", "netmask": "255.0.0.0"}, "no netmask", id="local netmask"),
     ],
 )  # fmt: skip

@@ -37,6 +37,7 @@ _OPTIONS = {
     **dict.fromkeys(_RADIUS, ("radius",)),
 }
 _VALUES = {"clientcert": ("verify-ca", "verify-full"), "clientname": ("CN", "DN")}
+_LDAP_SEARCHES = ("ldapbasedn", "ldapprefix", "ldapsuffix", "ldapurl")
 _NEEDED = {"radius": ("radiusservers", "radiussecrets"), "oauth": ("issuer", "scope")}
 
 
@@ -63,6 +64,8 @@ def _problem(rule: Rule) -> tuple[str, str]:
     missing = [name for name in _NEEDED.get(rule.method, ()) if name not in dict(rule.options)]
     if missing:
         return f"method {rule.method} needs the option {missing[0]}.", "Add it to options."
+    if rule.method == "ldap" and not set(_LDAP_SEARCHES) & set(dict(rule.options)):
+        return f"method ldap needs one of the options {', '.join(_LDAP_SEARCHES)}.", "Add it to options."
     return "", ""
 
 

@@ -7,8 +7,14 @@ from typing import Any
 
 import pytest
 
-BAD = {"contype": "host", "address": "192.0.2.0/24", "method": "ldap"}
-"""Our own check lets it through (a server without a search base); the server does not."""
+BAD = {
+    "contype": "host",
+    "address": "192.0.2.0/24",
+    "method": "ldap",
+    "options": "ldapserver=a ldapprefix=x ldapbasedn=y",
+}
+"""Our own check lets it through; the server does not (a prefix beside a search)."""
+BAD_LINE = "host all all 192.0.2.0/24 ldap ldapserver=a ldapprefix=x ldapbasedn=y"
 APP = {"contype": "host", "databases": "app", "users": "app", "address": "127.0.0.1", "method": "trust"}
 
 
@@ -26,7 +32,12 @@ class Hba:
         self.module = module
 
     def __call__(self, *rules: Any, check: bool = False, **more: Any) -> dict[str, Any]:
-        options = {"path": str(self.path), "data_directory": str(self.server.data), "nodes": ["127.0.0.1"], "rules": list(rules)}
+        options = {
+            "path": str(self.path),
+            "data_directory": str(self.server.data),
+            "nodes": ["127.0.0.1"],
+            "rules": list(rules),
+        }
         result: dict[str, Any] = self.module("hba_rules", check=check, **{**options, **more})
         return result
 
@@ -71,8 +82,8 @@ def test_what_the_server_refuses_is_taken_back(hba: Hba) -> None:
     before = hba.path.read_text()
     run = hba(APP, BAD)
     assert run["failed"] and run["code"] == "hba_refused"
-    assert run["msg"].startswith("The server refuses the rule 'host all all 192.0.2.0/24 ldap'")
-    assert "ldap" in run["msg"] and run["rule"] == "host all all 192.0.2.0/24 ldap"
+    assert run["msg"].startswith(f"The server refuses the rule '{BAD_LINE}' for '{hba.path}': cannot use ")
+    assert run["rule"] == BAD_LINE
     assert hba.path.read_text() == before
     assert sorted(path.name for path in hba.path.parent.glob("pg_hba*")) == ["pg_hba.conf"]
 
@@ -80,7 +91,7 @@ def test_what_the_server_refuses_is_taken_back(hba: Hba) -> None:
 def test_a_run_that_was_killed_before_the_judgement_is_finished(hba: Hba) -> None:
     hba(APP)
     good = hba.path.read_text()
-    bad = good.replace("host app app 127.0.0.1/32 trust", "host all all 192.0.2.0/24 ldap")
+    bad = good.replace("host app app 127.0.0.1/32 trust", BAD_LINE)
     hba.server.write("pg_hba.conf.pgfleet-before", good)
     hba.server.write("pg_hba.conf", bad)
     assert hba(BAD)["code"] == "hba_refused", "the same wrong rule again: what the killed run found comes back"
@@ -106,7 +117,10 @@ def test_a_rule_without_effect_is_a_warning(hba: Hba) -> None:
     assert not run["failed"]
     words = str(run["warnings"])
     assert "'host app app 127.0.0.1/32 md5' has no effect: 'host app app 127.0.0.1/32 trust' comes first" in words
-    assert "'hostssl app app 127.0.0.1/32 reject' has no effect: hostssl record cannot match because SSL is disabled" in words
+    assert (
+        "'hostssl app app 127.0.0.1/32 reject' has no effect: hostssl record cannot match because SSL is disabled"
+        in words
+    )
 
 
 def test_a_stopped_server_and_no_file(hba: Hba, servers: Any, module: Any) -> None:

@@ -103,10 +103,19 @@ def test_a_setting_that_needs_a_restart(fleet: Any) -> None:
 
 def test_a_setting_that_only_needs_a_reload_restarts_nobody(fleet: Any) -> None:
     started = fleet.psql("node1", "SELECT pg_postmaster_start_time()")
-    fleet.site(pg_server_settings={"shared_buffers": "32MB", "work_mem": "5MB"})
+    rules = "SELECT string_agg(user_name[1], ' ' ORDER BY line_number) FROM pg_hba_file_rules WHERE database = '{app}'"
+    hba = Path(fleet.psql("node1", "SHOW hba_file"))
+    with hba.open("a") as file:
+        file.write("host app foreign 127.0.0.1/32 trust\n")
+    wanted = {"contype": "host", "databases": "app", "users": "app", "address": "127.0.0.1", "method": "scram-sha-256"}
+    fleet.site(pg_server_settings={"shared_buffers": "32MB", "work_mem": "5MB"}, pg_server_hba_rules=[wanted])
     assert fleet.psql("node1", "SHOW work_mem") == "5MB"
+    assert fleet.psql("node1", rules) == "app foreign"
     assert fleet.psql("node1", "SELECT pg_postmaster_start_time()") == started
     fleet.site()
+    assert fleet.psql("node1", rules) == "foreign", "a rule that leaves the inventory leaves the servers; foreign lines stay"
+    hba.write_text(hba.read_text().replace("host app foreign 127.0.0.1/32 trust\n", ""))
+    fleet.psql("node1", "SELECT pg_reload_conf()")
 
 
 def test_a_wrong_setting_is_refused_and_nothing_changes(fleet: Any) -> None:

@@ -12,7 +12,6 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._files import differing
-from ansible_collections.pgfleet.cluster.plugins.module_utils._preflight import preflight_problems
 from ansible_collections.pgfleet.cluster.plugins.module_utils._report import cluster_document, cluster_table
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet_results import status_results
 
@@ -50,7 +49,6 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
             "files_that_differ": speaking(differing),
-            "preflight_problems": speaking(preflight_problems),
             "report": report,
             "status_table": speaking(cluster_table),
         }

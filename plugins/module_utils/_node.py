@@ -7,6 +7,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from ._errors import InvalidInput
+
+#: Major versions of PostgreSQL that the collection builds fleets of.
+OLDEST_MAJOR, NEWEST_MAJOR = 14, 18
+
 
 def parse_os_release(text: str) -> dict[str, str]:
     """The assignments of an os-release file, without their quotes."""
@@ -24,7 +29,25 @@ def release_key(os_release: Mapping[str, str]) -> str:
 
 def choose_version(wanted: str, os_release: Mapping[str, str], releases: Mapping[str, int]) -> int:
     """The PostgreSQL major version for this system; ``distribution`` takes the one that it ships, 0 when unknown."""
-    return releases.get(release_key(os_release), 0) if wanted == "distribution" else int(wanted)
+    if wanted == "distribution":
+        return releases.get(release_key(os_release), 0)
+    if not (wanted.isascii() and wanted.isdigit() and OLDEST_MAJOR <= int(wanted) <= NEWEST_MAJOR):
+        raise InvalidInput(
+            f"pg_server_version is '{wanted}', which is no major version of PostgreSQL that this collection knows.",
+            f"Give a number from {OLDEST_MAJOR} to {NEWEST_MAJOR}, or 'distribution'. Nothing was changed.",
+            "version_invalid",
+        )
+    return int(wanted)
+
+
+def require_absolute(option: str, path: str) -> None:
+    """Refuse a path that means another place for each who reads it."""
+    if not path.startswith("/") or path != path.strip() or "\n" in path or path.rstrip("/") == "":
+        raise InvalidInput(
+            f"pg_server_{option} is '{path}', which is not an absolute path below '/'.",
+            "Write it in full, from '/' on; '~' and variables of a shell are not replaced. Nothing was changed.",
+            "path_invalid",
+        )
 
 
 def expand(template: str, version: int, cluster: str) -> str:

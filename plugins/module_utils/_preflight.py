@@ -1,10 +1,12 @@
 # Copyright (c) 2026 The pgfleet.cluster developers
 # MIT License (see LICENSE or https://opensource.org/license/mit)
-"""What makes a machine unfit for a node, found before anything is changed. No I/O."""
+"""What makes machines and their inventory unfit for a fleet, found before anything is changed. No I/O."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from ._errors import PgFleetError
@@ -12,64 +14,284 @@ from ._hba.check import check_rules
 from ._hba.wanted import wanted_rules
 
 _MB = 1024 * 1024
+#: What PostgreSQL keeps of a name (NAMEDATALEN - 1).
+_NAME_BYTES = 63
+_PLAIN_NAME = re.compile(r"[!$-&(-.0-\[\]-~]+")  # printable ASCII without blanks, quotes, '#', '/' and backslash
+_FLEET = re.compile(r"[^\s/.]([^/\n]*[^\s/])?")
+_CLUSTER = re.compile(r"[A-Za-z0-9_.-]+")
+_SLOT = re.compile(r"[a-z0-9_]+")
+_WILDCARDS = ("*", "0.0.0.0", "::", "0", "[::]")
 
 
-def preflight_problems(node: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
-    """Sentences, one for each problem; an empty list for a machine that is fit.
+class NotFit(PgFleetError):
+    """Something must be put right first, on a machine or in the inventory; ``code`` is that of the first problem."""
 
-    ``node`` is the result of node_info. ``wanted`` holds ``address``, ``min_free_mb``, ``repository``, ``releases``
-    (as for node_info), ``addresses``: ``address:port`` of every node of the cluster, and ``hba_rules``.
-    """
-    if _system(node) not in wanted["releases"]:
-        return [
-            f"This machine runs {node['os']['name'] or _system(node)}, which is not supported."
-            f" Use one of: {', '.join(sorted(wanted['releases']))}."
-        ]
-    checks = (_foreign_port(node), _foreign_cluster(node), _space(node, wanted), _version(node, wanted))
-    return [problem for problem in (*checks, _double(node, wanted), _rules(wanted)) if problem]
+    code = "not_fit"
 
 
-def _system(node: Mapping[str, Any]) -> str:
-    return f"{node['os']['id']}-{node['os']['version_id']}"
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is not fit."""
+
+    node: str
+    code: str
+    message: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.node}: {self.message} {self.remedy}"
 
 
-def _foreign_port(node: Mapping[str, Any]) -> str | None:
-    port = node["port"]
-    if port["busy"] and not port["ours"]:
-        return (
-            f"Port {port['number']} is in use by another program."
-            " Stop it, or give this node another port (pg_server_port)."
+@dataclass(frozen=True)
+class Member:
+    """One node: what node_info says of its machine, and what the inventory says of it."""
+
+    name: str
+    info: Mapping[str, Any]
+    address: str = ""
+    slot: str = ""
+    cluster: str = ""
+    adopt: bool = False
+    hba_rules: Sequence[Mapping[str, Any]] = ()
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What holds for all nodes; ``nodes`` are the names of the whole inventory."""
+
+    fleet: str
+    nodes: Sequence[str]
+    min_free_mb: int = 0
+    repository: str = "pgdg"
+    releases: Mapping[str, int] | None = None
+
+
+def refuse(problems: Sequence[Problem]) -> None:
+    """Raise for problems, with all of them in the message."""
+    if problems:
+        text = " ".join(map(str, problems))
+        raise NotFit(text, "Nothing was changed.", problems[0].code, problems=[asdict(each) for each in problems])
+
+
+def identity_problems(members: Sequence[Member], wishes: Wishes) -> list[Problem]:
+    """Where the inventory says something else than the machines, in every node's own words."""
+    return [problem for member in members for problem in _identity(member, wishes)]
+
+
+def _identity(member: Member, wishes: Wishes) -> Iterator[Problem]:
+    for each in member.info.get("differences", ()):
+        yield Problem(member.name, each["code"], each["message"], each["remedy"])
+    found = member.info.get("node", "")
+    if found and found != member.name and found in wishes.nodes and not member.info["unused"]:
+        yield Problem(
+            member.name,
+            "node_differs",
+            f"{member.info['config_directory']} belongs to the node '{found}' of this fleet.",
+            "Give each node of one machine its own pg_server_cluster.",
+        )
+
+
+def preflight_problems(members: Sequence[Member], wishes: Wishes) -> list[Problem]:
+    """Every reason not to begin; an empty list for machines and an inventory that are fit."""
+    return [
+        *([] if _is_fleet_name(wishes.fleet) else [_fleet_name(members, wishes)]),
+        *_doubles(members),
+        *(problem for member in members for problem in _member(member, wishes)),
+    ]
+
+
+def _is_fleet_name(name: str) -> bool:
+    return bool(_FLEET.fullmatch(name)) and name.isprintable()
+
+
+def _fleet_name(members: Sequence[Member], wishes: Wishes) -> Problem:
+    return Problem(
+        members[0].name if members else "fleet",
+        "fleet_name_invalid",
+        f"pg_server_fleet is '{wishes.fleet}', which cannot be the name of a directory of its own.",
+        "Give it letters, digits, '-' and '_'.",
+    )
+
+
+def _member(member: Member, wishes: Wishes) -> Iterator[Problem]:
+    info = member.info
+    if wishes.releases is not None and _system(info) not in wishes.releases:
+        yield Problem(
+            member.name,
+            "system_not_supported",
+            f"This machine runs {info['os']['name'] or _system(info)}, which is not supported.",
+            f"Use one of: {', '.join(sorted(wishes.releases))}.",
+        )
+        return
+    checks = (_node_name, _cluster_name, _slot_name, _address, _rules, _foreign_port, _foreign_cluster)
+    yield from (problem for check in checks if (problem := check(member)))
+    yield from (problem for each in (_space, _version) if (problem := each(member, wishes)))
+    yield from _place(member)
+
+
+def _system(info: Mapping[str, Any]) -> str:
+    return f"{info['os']['id']}-{info['os']['version_id']}"
+
+
+def _node_name(member: Member) -> Problem | None:
+    if not member.name.isascii():
+        return Problem(
+            member.name,
+            "node_name_invalid",
+            f"The name '{member.name}' has characters outside of ASCII, which PostgreSQL replaces by '?' in application_name.",
+            "Give the node a name of plain letters; ansible_host may have any address.",
+        )
+    if len(member.name) > _NAME_BYTES:
+        return Problem(
+            member.name,
+            "node_name_invalid",
+            f"The name has {len(member.name)} bytes, and PostgreSQL keeps {_NAME_BYTES} of application_name.",
+            "Give the node a shorter name; ansible_host may have any address.",
+        )
+    if not _PLAIN_NAME.fullmatch(member.name):
+        return Problem(
+            member.name,
+            "node_name_invalid",
+            f"The name '{member.name}' has blanks, quotes, slashes or the like in it.",
+            "Give the node a name of letters, digits, '-', '_' and '.'.",
         )
     return None
 
 
-def _foreign_cluster(node: Mapping[str, Any]) -> str | None:
-    if node["configured"] and not node["ours"]:
-        return (
-            f"{node['config_directory']} belongs to a cluster that this collection did not make."
-            " Give this node another cluster name (pg_server_cluster)."
+def _cluster_name(member: Member) -> Problem | None:
+    name = member.cluster
+    if _CLUSTER.fullmatch(name) and name not in (".", ".."):
+        return None
+    return Problem(
+        member.name,
+        "cluster_name_invalid",
+        f"pg_server_cluster is '{name}', which pg_createcluster would refuse.",
+        "Give it letters, digits, '-', '_' and '.'.",
+    )
+
+
+def _slot_name(member: Member) -> Problem | None:
+    if _SLOT.fullmatch(member.slot) and len(member.slot) <= _NAME_BYTES:
+        return None
+    why = "is too long" if len(member.slot) > _NAME_BYTES else "is not of lower-case letters, digits and '_' only"
+    return Problem(
+        member.name,
+        "slot_name_invalid",
+        f"Its slot '{member.slot}' {why}.",
+        f"Give this node a pg_server_slot of at most {_NAME_BYTES} such characters.",
+    )
+
+
+def _address(member: Member) -> Problem | None:
+    address = member.address
+    if address and address not in _WILDCARDS and not re.search(r"[\s,/'\"\\]", address):
+        return None
+    return Problem(
+        member.name,
+        "address_invalid",
+        f"pg_server_address is '{address}', and nobody can connect to that.",
+        "Give one address or name by which the other nodes reach this one.",
+    )
+
+
+def _foreign_port(member: Member) -> Problem | None:
+    port = member.info["port"]
+    if not port["busy"] or port["ours"]:
+        return None
+    return Problem(
+        member.name,
+        "port_in_use",
+        f"Port {port['number']} is in use by {_holder(port.get('holder'))}.",
+        "Stop it, or give this node another port (pg_server_port).",
+    )
+
+
+def _holder(holder: Mapping[str, Any] | None) -> str:
+    if not holder:
+        return "another program"
+    if holder["program"] != "postgres":
+        return f"another program ({holder['program']}, process {holder['pid']})"
+    if not holder.get("cluster"):
+        return f"a PostgreSQL server with its data in '{holder['data_directory']}', process {holder['pid']}, not made by this collection"
+    whose = (
+        f"node '{holder['node']}' of the fleet '{holder['fleet']}'" if holder["ours"] else "not made by this collection"
+    )
+    return (
+        f"the PostgreSQL server of the cluster {holder['cluster']}, {whose},"
+        f" with its data in '{holder['data_directory']}', process {holder['pid']}"
+    )
+
+
+def _foreign_cluster(member: Member) -> Problem | None:
+    info = member.info
+    if not info["configured"] or info["ours"] or member.adopt:
+        return None
+    return Problem(
+        member.name,
+        "cluster_foreign",
+        f"{info['config_directory']} belongs to a server that this collection did not make.",
+        "pg_server_adopt: true makes it a node of this fleet and keeps its data and settings;"
+        " otherwise give this node another cluster name (pg_server_cluster).",
+    )
+
+
+def _space(member: Member, wishes: Wishes) -> Problem | None:
+    space = member.info["filesystem"]
+    free = space["free_bytes"] // _MB
+    if free >= wishes.min_free_mb or member.info["configured"]:
+        return None
+    return Problem(
+        member.name,
+        "not_enough_space",
+        f"{space['path']} has {free} MB free, but {wishes.min_free_mb} MB are needed.",
+        "Make room, or lower pg_server_min_free_mb.",
+    )
+
+
+def _version(member: Member, wishes: Wishes) -> Problem | None:
+    info = member.info
+    shipped = (wishes.releases or {}).get(_system(info))
+    if wishes.repository != "distribution" or info["version"] == shipped or not info["missing_packages"]:
+        return None
+    return Problem(
+        member.name,
+        "version_not_shipped",
+        f"{info['os']['name']} ships PostgreSQL {shipped}, not {info['version']}.",
+        "Set pg_server_version to 'distribution', or pg_server_repository to 'pgdg'.",
+    )
+
+
+def _place(member: Member) -> Iterator[Problem]:
+    """What would stop a data directory from being made; one that is there and is a cluster is judged by others."""
+    data, path = member.info.get("data"), member.info["data_directory"]
+    if not data or data["cluster"]:
+        return
+    if data["exists"] and not data["is_directory"]:
+        yield _not_usable(member, "not_a_directory", f"'{path}' is not a directory.", "Move it away.")
+    elif data["mount_point"]:
+        below = f"such as '{path.rstrip('/')}/data'"
+        with_what = " (with lost+found in it)" if "lost+found" in data["entries"] else ""
+        yield _not_usable(
+            member,
+            "mount_point",
+            f"'{path}' is a mount point{with_what}: a finished directory cannot be renamed over it.",
+            f"Give a directory below it, {below}.",
         )
-    return None
-
-
-def _space(node: Mapping[str, Any], wanted: Mapping[str, Any]) -> str | None:
-    free = node["filesystem"]["free_bytes"] // _MB
-    if free < wanted["min_free_mb"] and not node["configured"]:
-        return (
-            f"{node['filesystem']['path']} has {free} MB free, but {wanted['min_free_mb']} MB are needed."
-            " Make room, or lower pg_server_min_free_mb."
+    elif data["entries"]:
+        names = ", ".join(data["entries"][:3])
+        yield _not_usable(
+            member,
+            "foreign_files",
+            f"'{path}' has files in it that are not those of a cluster ({names}).",
+            "Move them away.",
         )
-    return None
-
-
-def _version(node: Mapping[str, Any], wanted: Mapping[str, Any]) -> str | None:
-    shipped = wanted["releases"][_system(node)]
-    if wanted["repository"] == "distribution" and node["version"] != shipped and node["missing_packages"]:
-        return (
-            f"{node['os']['name']} ships PostgreSQL {shipped}, not {node['version']}."
-            " Set pg_server_version to 'distribution', or pg_server_repository to 'pgdg'."
+    elif data["parent_writable"] is False:
+        yield _not_usable(
+            member,
+            "not_permitted",
+            f"The server's user may not write in '{data['parent']}', where '{path}' is to be made.",
+            "Make its parent directory, owned by that user.",
         )
-    return None
 
 
 def _double(node: Mapping[str, Any], wanted: Mapping[str, Any]) -> str | None:
@@ -80,9 +302,9 @@ def _double(node: Mapping[str, Any], wanted: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _rules(wanted: Mapping[str, Any]) -> str | None:
+def _rules(member: Member) -> Problem | None:
     try:
-        check_rules(wanted_rules(wanted.get("hba_rules", []))[0])
+        check_rules(wanted_rules(member.hba_rules)[0])
     except PgFleetError as error:
-        return f"pg_server_hba_rules: {error}"
+        return Problem(member.name, error.code, f"pg_server_hba_rules: {error.message}", error.remedy)
     return None

@@ -121,8 +121,13 @@ def settings_file(settings: Mapping[Any, Any], comment: str = "") -> str:
 
 def read_settings(text: str) -> dict[str, str]:
     """The settings of a configuration file; of several lines for one setting the last counts, as for the server."""
+    return dict(settings_in_order(text))
+
+
+def settings_in_order(text: str) -> list[tuple[str, str]]:
+    """Name and value of every line of a configuration file that sets something, its includes among them."""
     found = (_LINE.match(line) for line in text.splitlines())
-    return {line.group(1).lower(): _unquoted(line.group(2)) for line in found if line}
+    return [(line.group(1).lower(), _unquoted(line.group(2))) for line in found if line]
 
 
 def _unquoted(value: str) -> str:

@@ -12,6 +12,8 @@ description:
     this is, which packages and locales are missing, whether the port is free, how large the file system is, and where things lie.
   - Needs neither PostgreSQL nor psycopg2 on the machine. Where both are there, it asks the server for its status in the same call.
   - Knows the layout of postgresql-common (Debian, Ubuntu).
+  - What is on the machine decides. The data directory, the port and the socket of a server that is there are read from its configuration
+    and its process, and what the options say otherwise is listed in RV(differences).
 options:
   version:
     description: Major version of PostgreSQL, or V(distribution) for the one that the system ships.
@@ -51,6 +53,18 @@ options:
     description: User that the server runs as, and whose login at the server it is asked by.
     type: str
     default: postgres
+  fleet:
+    description: Name of the fleet that the node belongs to. With O(node) the node's server is found under another version or cluster name, too.
+    type: str
+    default: ""
+  node:
+    description: Name of the node, which is the C(cluster_name) of its server.
+    type: str
+    default: ""
+  adopt:
+    description: Whether a server that somebody else made under the name O(cluster) is this node's.
+    type: bool
+    default: false
   releases:
     description: Supported systems, as C(ID-VERSION_ID) of os-release, and the PostgreSQL version that each ships.
     type: dict
@@ -72,6 +86,10 @@ EXAMPLES = r"""
 - name: Refuse a port that belongs to somebody else
   ansible.builtin.assert:
     that: not node.port.busy or node.port.ours
+
+- name: Refuse an inventory that says something else than the machine
+  ansible.builtin.assert:
+    that: node.differences | length == 0
 """
 
 RETURN = r"""
@@ -115,7 +133,7 @@ bin_dir:
   type: str
   sample: /usr/lib/postgresql/15/bin
 data_directory:
-  description: Data directory with version and cluster put in.
+  description: Data directory of the server that is there; otherwise O(data_directory) with version and cluster put in.
   returned: success
   type: str
   sample: /var/lib/postgresql/15/main
@@ -135,10 +153,72 @@ configured:
   type: bool
   sample: true
 ours:
-  description: Whether that configuration was made by this collection.
+  description: Whether that configuration has this collection's settings in it.
   returned: success
   type: bool
   sample: true
+adopted:
+  description: Whether the server was made by somebody else and adopted.
+  returned: success
+  type: bool
+  sample: false
+cluster:
+  description: Name of the cluster, as it is on the machine.
+  returned: success
+  type: str
+  sample: main
+fleet:
+  description: Fleet and node that the configuration belongs to; empty where it is not this collection's.
+  returned: success
+  type: str
+  sample: pgfleet
+node:
+  description: The C(cluster_name) of the configuration.
+  returned: success
+  type: str
+  sample: node1
+unused:
+  description: Whether there is no server and never was one, so that the options may still change.
+  returned: success
+  type: bool
+  sample: false
+reached_by:
+  description: Port and socket directory by which the server is reached on its machine.
+  returned: success
+  type: dict
+  sample: {port: 5432, unix_socket_directory: /var/run/postgresql}
+differences:
+  description: What the options say otherwise than the machine, each with a code, both values and the way out.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - code: port_differs
+      variable: pg_server_port
+      wanted: "5439"
+      found: "5443"
+      message: >-
+        The server here (cluster 15/local_node2, data directory /var/lib/postgresql/15/local_node2, port 5443, process 4711, node 'node2' of
+        the fleet 'local') has the port 5443, but pg_server_port says 5439.
+      remedy: >-
+        Set pg_server_port to '5443'. To move it, change the port in /etc/postgresql/15/local_node2/conf.d/pgfleet.conf, restart that
+        server, and then change the variable: site tells the other nodes.
+data:
+  description:
+    - What lies at the data directory. C(parent) is the nearest directory above it that exists, C(parent_writable) whether O(owner) may
+      write there, null where there is no such user yet.
+    - C(outside) are directories that links lead to, of the WAL and of tablespaces.
+  returned: success
+  type: dict
+  sample:
+    exists: true
+    is_directory: true
+    mount_point: false
+    cluster: true
+    entries: [PG_VERSION, base, global]
+    parent: /var/lib/postgresql/15
+    parent_writable: true
+    outside: []
 running_pid:
   description: Process of the server that runs on the data directory, when one does.
   returned: success
@@ -148,9 +228,11 @@ port:
   description:
     - Whether something listens on the port, and whether that is the server of this data directory.
     - C(own) is the port that this server listens on now, null when it does not run.
+    - C(holder) is the process that holds the port where that is another one. Of a PostgreSQL server it has the data directory and, where it
+      is known, the cluster, the fleet and the node.
   returned: success
   type: dict
-  sample: {number: 5432, busy: true, ours: true, own: 5432}
+  sample: {number: 5432, busy: true, ours: true, own: 5432, holder: null}
 server:
   description:
     - What the server is, as M(pgfleet.cluster.replication_status) returns it, or what its data directory says when no server answers.
@@ -184,7 +266,6 @@ import glob
 import hashlib
 import os
 import pwd
-import socket
 import stat
 from typing import Any, NoReturn
 
@@ -192,7 +273,6 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import connection_spec
 from ansible_collections.pgfleet.cluster.plugins.module_utils._as_user import call_as
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import find_server
 from ansible_collections.pgfleet.cluster.plugins.module_utils._look import look_until
 from ansible_collections.pgfleet.cluster.plugins.module_utils._machine import (
     filesystem_of,
@@ -208,33 +288,28 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._node import (
     expand,
     normal_locale,
     parse_os_release,
+    require_absolute,
+)
+from ansible_collections.pgfleet.cluster.plugins.module_utils._place import (
+    Installed,
+    WantedNode,
+    find_differences,
+    find_place,
+)
+from ansible_collections.pgfleet.cluster.plugins.module_utils._place_read import (
+    describe_data,
+    log_of,
+    port_state,
+    read_clusters,
+    same_path,
+    server_of,
 )
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import PSYCOPG2_ERROR
-
-OWNED_SETTINGS = "conf.d/pgfleet.conf"
 
 
 def missing_locales(wanted: list[str]) -> list[str]:
     have = {normal_locale(name) for name in output_of("locale", "-a")}
     return [name for name in wanted if normal_locale(name) not in have]
-
-
-def server_of(data_directory: str) -> tuple[int | None, int | None]:
-    """Process and port of the server that runs on a data directory (manual: postmaster.pid)."""
-    pid = find_server(data_directory)
-    lines = read_text(f"{data_directory}/postmaster.pid").splitlines()
-    return pid, int(lines[3]) if pid and len(lines) > 3 else None
-
-
-def port_state(number: int, own_port: int | None) -> dict[str, Any]:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("", number))
-            busy = False
-        except OSError:
-            busy = True
-    return {"number": number, "busy": busy, "ours": busy and own_port == number, "own": own_port}
 
 
 def describe(path: str) -> dict[str, str]:
@@ -248,7 +323,7 @@ def describe(path: str) -> dict[str, str]:
     return {"sha256": digest, "owner": owner_name(found.st_uid), "mode": f"{stat.S_IMODE(found.st_mode):04o}"}
 
 
-def ask_server(params: dict[str, Any], data: str, bin_dir: str, port: int) -> dict[str, Any] | None:
+def ask_server(params: dict[str, Any], data: str, bin_dir: str, reached_by: dict[str, Any]) -> dict[str, Any] | None:
     """The server's status, by the login of its own user; None where nobody could ask."""
     if not params["unix_socket_directory"] or PSYCOPG2_ERROR or not os.path.isdir(bin_dir):
         return None
@@ -258,20 +333,80 @@ def ask_server(params: dict[str, Any], data: str, bin_dir: str, port: int) -> di
         return None
     login = {name: option.get("default") for name, option in connection_spec().items()}
     login.update(
-        login_unix_socket=params["unix_socket_directory"], login_port=port, data_directory=data, bin_dir=bin_dir
+        login_unix_socket=reached_by["unix_socket_directory"],
+        login_port=reached_by["port"],
+        data_directory=data,
+        bin_dir=bin_dir,
     )
     found = call_as(params["owner"], lambda: look_until(login))
     return {part: found[part] for part in ("status", "reasons", "findings")}
 
 
+def wanted_node(params: dict[str, Any], version: int) -> WantedNode:
+    require_absolute("data_directory", params["data_directory"])
+    return WantedNode(
+        version=version,
+        cluster=params["cluster"],
+        data_directory=params["data_directory"],
+        port=params["port"],
+        socket_directory=params["unix_socket_directory"] or "",
+        fleet=params["fleet"],
+        node=params["node"],
+    )
+
+
+def way_to(place: Installed | None, wanted: WantedNode) -> dict[str, Any]:
+    """How the server is reached on its machine."""
+    if place is None or place.unused:
+        return {"port": wanted.port, "unix_socket_directory": wanted.socket_directory}
+    known = any(same_path(wanted.socket_directory, each) for each in place.sockets)
+    sockets = wanted.socket_directory if known or not place.sockets else place.sockets[0]
+    return {"port": place.own_port or place.port, "unix_socket_directory": sockets}
+
+
+def describe_place(params: dict[str, Any], wanted: WantedNode) -> dict[str, Any]:
+    """Where the node's server is, or is to be, and what is there."""
+    clusters = read_clusters()
+    found = find_place(wanted, clusters)
+    place = found if found and (found.ours or params["adopt"]) else None
+    version, cluster = (place.version, place.cluster) if place else (wanted.version, wanted.cluster)
+    there = place.data_directory if place and not place.unused else ""
+    data = there or expand(wanted.data_directory, version, cluster)
+    pid, running = server_of(data)
+    reached_by = way_to(place, wanted)
+    if running:
+        reached_by["port"] = int(running[0])
+    return {
+        "version": version,
+        "cluster": cluster,
+        "fleet": place.fleet if place else "",
+        "node": place.node if place and place.ours else "",
+        "data_directory": data,
+        "config_directory": f"/etc/postgresql/{version}/{cluster}",
+        "bin_dir": f"/usr/lib/postgresql/{version}/bin",
+        "log_file": log_of(version, cluster),
+        "configured": os.path.exists(f"/etc/postgresql/{version}/{cluster}/postgresql.conf"),
+        "ours": bool(place and place.ours),
+        "adopted": bool(place and place.adopted),
+        "unused": place is None or place.unused,
+        "running_pid": pid,
+        "reached_by": reached_by,
+        "port": port_state(wanted.port, int(running[0]) if running else None, clusters),
+        "differences": [each.as_result() for each in find_differences(wanted, place, same_path)],
+        "data": describe_data(data, params["owner"]),
+        "filesystem": filesystem_of(data),
+        "replaced": sorted(glob.glob(f"{data}.replaced-*")),
+    }
+
+
 def run(params: dict[str, Any]) -> dict[str, Any]:
     release = parse_os_release(read_text("/etc/os-release"))
     version = choose_version(params["version"], release, params["releases"])
-    data = expand(params["data_directory"], version, params["cluster"])
-    config = f"/etc/postgresql/{version}/{params['cluster']}"
-    files = [expand(path, version, params["cluster"]) for path in params["files"]]
-    pid, own_port = server_of(data)
-    bin_dir = f"/usr/lib/postgresql/{version}/bin"
+    place = describe_place(params, wanted_node(params, version))
+    files = [expand(path, place["version"], place["cluster"]) for path in params["files"]]
+    server = ask_server(params, place["data_directory"], place["bin_dir"], place["reached_by"])
+    if server:
+        server["findings"] += place["differences"]
     return {
         "os": {
             "id": release.get("ID"),
@@ -279,23 +414,13 @@ def run(params: dict[str, Any]) -> dict[str, Any]:
             "codename": release.get("VERSION_CODENAME"),
             "name": release.get("PRETTY_NAME"),
         },
-        "version": version,
         "service_manager": service_manager(),
         "missing_packages": missing_packages([expand(name, version, "") for name in params["packages"]]),
         "missing_locales": missing_locales(params["locales"]),
         "files": {path: describe(path) for path in files},
-        "bin_dir": bin_dir,
-        "server": ask_server(params, data, bin_dir, own_port or params["port"]),
-        "data_directory": data,
-        "config_directory": config,
-        "log_file": f"/var/log/postgresql/postgresql-{version}-{params['cluster']}.log",
-        "configured": os.path.exists(f"{config}/postgresql.conf"),
-        "ours": os.path.exists(f"{config}/{OWNED_SETTINGS}"),
-        "running_pid": pid,
-        "port": port_state(params["port"], own_port),
-        "filesystem": filesystem_of(data),
+        "server": server,
         "repository_script": next(iter(sorted(glob.glob("/usr/share/postgresql-common/pgdg/*.sh"))), ""),
-        "replaced": sorted(glob.glob(f"{data}.replaced-*")),
+        **place,
     }
 
 
@@ -311,6 +436,9 @@ def main() -> NoReturn:
             "port": {"type": "int", "default": 5432},
             "unix_socket_directory": {"type": "path"},
             "owner": {"type": "str", "default": "postgres"},
+            "fleet": {"type": "str", "default": ""},
+            "node": {"type": "str", "default": ""},
+            "adopt": {"type": "bool", "default": False},
             "releases": {"type": "dict", "required": True},
         },
         supports_check_mode=True,

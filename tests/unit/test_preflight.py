@@ -6,9 +6,18 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._preflight import preflight_problems
+from ansible_collections.pgfleet.cluster.plugins.module_utils._preflight import (
+    Member,
+    NotFit,
+    Wishes,
+    identity_problems,
+    preflight_problems,
+    refuse,
+)
 
 GIB = 1024**3
+PLACE = {"exists": False, "is_directory": False, "mount_point": False, "cluster": False, "entries": [],
+         "parent": "/var/lib/postgresql", "parent_writable": True, "outside": []}  # fmt: skip
 
 
 def machine(**different: Any) -> dict[str, Any]:
@@ -16,82 +25,146 @@ def machine(**different: Any) -> dict[str, Any]:
         "os": {"id": "debian", "version_id": "12", "name": "Debian GNU/Linux 12 (bookworm)"},
         "version": 15,
         "missing_packages": [],
+        "data_directory": "/var/lib/postgresql/15/main",
         "config_directory": "/etc/postgresql/15/main",
         "configured": False,
         "ours": False,
-        "port": {"number": 5432, "busy": False, "ours": False, "own": None},
+        "unused": True,
+        "node": "",
+        "differences": [],
+        "port": {"number": 5432, "busy": False, "ours": False, "own": None, "holder": None},
         "filesystem": {"path": "/var/lib/postgresql", "total_bytes": 100 * GIB, "free_bytes": 50 * GIB},
+        "data": PLACE,
         **different,
     }
 
 
-def wanted(**different: Any) -> dict[str, Any]:
-    return {
-        "address": "192.0.2.1",
+def member(name: str = "node1", address: str = "192.0.2.1", slot: str = "node1_slot", cluster: str = "main",
+           adopt: bool = False, **different: Any) -> Member:  # fmt: skip
+    return Member(name, machine(**different), address, slot, cluster, adopt)
+
+
+def wishes(**different: Any) -> Wishes:
+    fixed: dict[str, Any] = {
+        "fleet": "shop",
+        "nodes": ["node1", "node2"],
         "min_free_mb": 512,
         "repository": "distribution",
         "releases": {"debian-12": 15},
-        "addresses": ["192.0.2.1:5432", "192.0.2.2:5432"],
-        **different,
     }
+    return Wishes(**{**fixed, **different})
 
 
-ROWS: dict[str, tuple[dict[str, Any], dict[str, Any], str | None]] = {
-    "an empty machine is fit": (machine(), wanted(), None),
-    "our running server": (
-        machine(configured=True, ours=True, port={"number": 5432, "busy": True, "ours": True, "own": 5432}),
-        wanted(),
-        None,
-    ),
-    "a stranger on the port": (
-        machine(port={"number": 5432, "busy": True, "ours": False, "own": None}),
-        wanted(),
-        "Port 5432 is in use",
-    ),
-    "our server is to move to a stranger's port": (
-        machine(configured=True, ours=True, port={"number": 5432, "busy": True, "ours": False, "own": 5433}),
-        wanted(),
-        "Port 5432 is in use",
-    ),
-    "somebody's cluster of that name": (machine(configured=True), wanted(), "did not make"),
-    "no space": (machine(filesystem={"path": "/data", "free_bytes": GIB // 4}), wanted(), "/data has 256 MB free"),
-    "a running cluster on a full disk is not refused": (
-        machine(configured=True, ours=True, filesystem={"path": "/data", "free_bytes": 0}),
-        wanted(),
-        None,
-    ),
-    "a version the distribution lacks": (
-        machine(version=17, missing_packages=["postgresql-17"]),
-        wanted(),
-        "ships PostgreSQL 15, not 17",
-    ),
-    "that version is installed already": (machine(version=17), wanted(), None),
-    "that version from the project's repository": (
-        machine(version=17, missing_packages=["postgresql-17"]),
-        wanted(repository="pgdg"),
-        None,
-    ),
-    "an unsupported system": (
-        machine(os={"id": "arch", "version_id": None, "name": "Arch Linux"}, configured=True),
-        wanted(),
-        "Arch Linux, which is not supported. Use one of: debian-12",
-    ),
-    "two nodes at one address": (
-        machine(),
-        wanted(addresses=["192.0.2.1:5432", "192.0.2.1:5432"]),
-        "2 nodes of the inventory have the address 192.0.2.1:5432",
-    ),
+def busy(**holder: Any) -> dict[str, Any]:
+    return {"number": 5432, "busy": True, "ours": False, "own": None, "holder": holder or None}
+
+
+CLUSTER = {
+    "configured": True,
+    "ours": True,
+    "unused": False,
+    "data": {**PLACE, "exists": True, "is_directory": True, "cluster": True},
 }
+ROWS: dict[str, tuple[Member, Wishes, str | None, str]] = {
+    "an empty machine is fit": (member(), wishes(), None, ""),
+    "our running server": (
+        member(**CLUSTER, port={"number": 5432, "busy": True, "ours": True, "own": 5432}), wishes(), None, ""),
+    "another program on the port": (member(port=busy()), wishes(), "port_in_use", "Port 5432 is in use by another program."),
+    "a named program on the port": (
+        member(port=busy(program="nc", pid=12)), wishes(), "port_in_use", "another program (nc, process 12)"),
+    "a foreign PostgreSQL on the port": (
+        member(port=busy(program="postgres", pid=12, data_directory="/srv/pg", cluster="15/old", ours=False, fleet="", node="")),
+        wishes(), "port_in_use", "cluster 15/old, not made by this collection, with its data in '/srv/pg', process 12"),
+    "a PostgreSQL of no known cluster": (
+        member(port=busy(program="postgres", pid=12, data_directory="/srv/pg")), wishes(), "port_in_use", "data in '/srv/pg', process 12"),
+    "a node of ours on the port": (
+        member(port=busy(program="postgres", pid=12, data_directory="/srv/pg", cluster="15/a", ours=True, fleet="f", node="n")),
+        wishes(), "port_in_use", "cluster 15/a, node 'n' of the fleet 'f'"),
+    "somebody's cluster of that name": (member(configured=True, unused=False), wishes(), "cluster_foreign", "pg_server_adopt"),
+    "somebody's cluster that is to be adopted": (member(configured=True, unused=False, adopt=True), wishes(), None, ""),
+    "no space": (
+        member(filesystem={"path": "/data", "free_bytes": GIB // 4}), wishes(), "not_enough_space", "/data has 256 MB free"),
+    "a running cluster on a full disk": (member(**CLUSTER, filesystem={"path": "/data", "free_bytes": 0}), wishes(), None, ""),
+    "a version the distribution lacks": (
+        member(version=17, missing_packages=["postgresql-17"]), wishes(), "version_not_shipped", "ships PostgreSQL 15, not 17"),
+    "that version is installed already": (member(version=17), wishes(), None, ""),
+    "that version from the project's repository": (
+        member(version=17, missing_packages=["postgresql-17"]), wishes(repository="pgdg"), None, ""),
+    "an unsupported system": (
+        member(os={"id": "arch", "version_id": None, "name": "Arch Linux"}, configured=True), wishes(),
+        "system_not_supported", "Arch Linux, which is not supported. Use one of: debian-12"),
+    "a mount point": (
+        member(data={**PLACE, "exists": True, "is_directory": True, "mount_point": True}), wishes(), "mount_point", "main/data'"),
+    "a mount point with lost+found": (
+        member(data={**PLACE, "exists": True, "is_directory": True, "mount_point": True, "entries": ["lost+found"]}), wishes(),
+        "mount_point", "lost+found"),
+    "a cluster of ours on a mount point": (member(**{**CLUSTER, "data": {**CLUSTER["data"], "mount_point": True}}), wishes(), None, ""),
+    "files of somebody": (
+        member(data={**PLACE, "exists": True, "is_directory": True, "entries": ["notes.txt"]}), wishes(), "foreign_files", "notes.txt"),
+    "a file": (member(data={**PLACE, "exists": True}), wishes(), "not_a_directory", "is not a directory"),
+    "an empty directory": (member(data={**PLACE, "exists": True, "is_directory": True}), wishes(), None, ""),
+    "a parent that belongs to root": (
+        member(data={**PLACE, "parent": "/srv", "parent_writable": False}), wishes(), "not_permitted", "may not write in '/srv'"),
+    "a parent before the user exists": (member(data={**PLACE, "parent": "/var/lib", "parent_writable": None}), wishes(), None, ""),
+    "a name with hyphen, dot and upper case": (member("Node-1.example.com"), wishes(), None, ""),
+    "a name of 63 bytes": (member("n" * 63), wishes(), None, ""),
+    "a name of 64 bytes": (member("n" * 64), wishes(), "node_name_invalid", "64 bytes"),
+    "a name that is not ASCII": (member("knöten"), wishes(), "node_name_invalid", "outside of ASCII"),
+    "a name with a quote": (member('a"b'), wishes(), "node_name_invalid", "quotes"),
+    "a name with a blank": (member("a b"), wishes(), "node_name_invalid", "blanks"),
+    "a slot that is too long": (member(slot="n" * 64), wishes(), "slot_name_invalid", "pg_server_slot"),
+    "a slot with a hyphen": (member(slot="node-1"), wishes(), "slot_name_invalid", "'node-1'"),
+    "a slot in upper case": (member(slot="Node1"), wishes(), "slot_name_invalid", "lower-case"),
+    "an empty slot": (member(slot=""), wishes(), "slot_name_invalid", "pg_server_slot"),
+    "a cluster name with a slash": (member(cluster="../x"), wishes(), "cluster_name_invalid", "'../x'"),
+    "an IPv6 address": (member(address="2001:db8::1"), wishes(), None, ""),
+    "a wildcard for an address": (member(address="0.0.0.0"), wishes(), "address_invalid", "pg_server_address"),
+    "two addresses": (member(address="192.0.2.1,192.0.2.2"), wishes(), "address_invalid", "one address"),
+    "no address": (member(address=""), wishes(), "address_invalid", "pg_server_address"),
+    "no fleet": (member(), wishes(fleet=""), "fleet_name_invalid", "pg_server_fleet"),
+    "a fleet that leaves its directory": (member(), wishes(fleet="../.."), "fleet_name_invalid", "'../..'"),
+    "a fleet with a blank": (member(), wishes(fleet="my fleet"), None, ""),
+    "a fleet of two lines": (member(), wishes(fleet="a\nb"), "fleet_name_invalid", "directory"),
+}  # fmt: skip
 
 
-@pytest.mark.parametrize(("node", "wish", "words"), ROWS.values(), ids=ROWS.keys())
-def test_problems(node: dict[str, Any], wish: dict[str, Any], words: str | None) -> None:
-    problems = preflight_problems(node, wish)
-    assert len(problems) == (0 if words is None else 1)
-    if words:
-        assert words in problems[0]
+@pytest.mark.parametrize(("node", "wish", "code", "words"), ROWS.values(), ids=ROWS.keys())
+def test_problems(node: Member, wish: Wishes, code: str | None, words: str) -> None:
+    problems = preflight_problems([node], wish)
+    assert [problem.code for problem in problems] == ([code] if code else [])
+    if problems:
+        assert words in str(problems[0])
+
+
+def test_nodes_that_are_in_each_others_way() -> None:
+    same_slot = [member("node-1", "192.0.2.1", "node_1_slot"), member("node.1", "192.0.2.2", "node_1_slot")]
+    problems = preflight_problems(same_slot, wishes())
+    assert [problem.code for problem in problems] == ["slot_name_taken"]
+    assert "node-1 and node.1" in str(problems[0]) and "pg_server_slot" in str(problems[0])
+    same_address = [member("a", slot="a_slot"), member("b", slot="b_slot")]
+    assert [problem.code for problem in preflight_problems(same_address, wishes())] == ["address_taken"]
 
 
 def test_all_problems_are_named_at_once() -> None:
-    node = machine(configured=True, port={"number": 5432, "busy": True, "ours": False, "own": None})
-    assert len(preflight_problems(node, wanted())) == 2
+    node = member(configured=True, unused=False, port=busy())
+    with pytest.raises(NotFit, match=r"Port 5432.*did not make.*Nothing was changed") as refused:
+        refuse(preflight_problems([node], wishes()))
+    assert refused.value.code == "port_in_use"
+    assert len(refused.value.facts["problems"]) == 2
+    refuse([])
+
+
+def test_a_node_in_another_nodes_cluster() -> None:
+    node = member(configured=True, ours=True, unused=False, node="node2")
+    assert [problem.code for problem in identity_problems([node], wishes())] == ["node_differs"]
+    renamed = member(configured=True, ours=True, unused=False, node="former-name")
+    assert identity_problems([renamed], wishes()) == []
+
+
+def test_differences_are_said_in_their_own_words() -> None:
+    differs = {"code": "port_differs", "message": "It has the port 1.", "remedy": "Set pg_server_port to '1'."}
+    with pytest.raises(
+        NotFit, match=r"node1: It has the port 1\. Set pg_server_port to '1'\. Nothing was changed\."
+    ) as refused:
+        refuse(identity_problems([member(differences=[differs])], wishes()))
+    assert refused.value.code == "port_differs"

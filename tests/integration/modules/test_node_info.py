@@ -6,6 +6,8 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 RELEASES = {"debian-12": 15, "debian-13": 17, "ubuntu-22.04": 14, "ubuntu-24.04": 16}
 
 
@@ -33,9 +35,10 @@ def test_the_port_of_our_server_and_of_a_stranger(servers: Any, module: Any) -> 
     server = servers.primary()
     ours = look(module, data_directory=str(server.data), port=server.port)
     assert ours["running_pid"] == server.pid
-    assert ours["port"] == {"number": server.port, "busy": True, "ours": True, "own": server.port}
-    other = look(module, data_directory=str(server.data) + "-other", port=server.port)
-    assert other["port"] == {"number": server.port, "busy": True, "ours": False, "own": None}
+    assert ours["port"] == {"number": server.port, "busy": True, "ours": True, "own": server.port, "holder": None}
+    other = look(module, data_directory=str(server.data) + "-other", port=server.port)["port"]
+    holder = {"pid": server.pid, "program": "postgres", "data_directory": str(server.data)}
+    assert other == {"number": server.port, "busy": True, "ours": False, "own": None, "holder": holder}
     server.stop()
     assert not look(module, data_directory=str(server.data), port=server.port)["port"]["busy"]
 
@@ -55,6 +58,26 @@ def test_files_are_described(module: Any, workspace: Path) -> None:
     assert found["files"]["/no/such/file"] == {}
     if found["files"][str(file)]:  # the owner of the servers may be another user than the one that runs the tests
         assert found["files"][str(file)]["mode"] == "0640"
+
+
+@pytest.mark.parametrize("wrong", ["17.2", "latest", "9", "19", ""])
+def test_a_version_that_is_none_is_refused(module: Any, wrong: str) -> None:
+    result = module("node_info", releases=RELEASES, version=wrong)
+    assert result["failed"] and result["code"] == "version_invalid"
+
+
+@pytest.mark.parametrize("wrong", ["data", "~/data", "~postgres/data", "/", "", "/srv/pg\nx"])
+def test_a_path_that_is_not_absolute_is_refused(module: Any, wrong: str) -> None:
+    result = module("node_info", releases=RELEASES, data_directory=wrong)
+    assert result["failed"] and result["code"] == "path_invalid"
+
+
+def test_what_lies_at_a_data_directory(servers: Any, module: Any, tmp_path: Path) -> None:
+    server = servers.primary()
+    found = look(module, data_directory=str(server.data), owner=server.data.owner())["data"]
+    assert found["cluster"] and "base" in found["entries"] and found["outside"] == [] and not found["mount_point"]
+    nothing = look(module, data_directory="/proc/none/data", owner=server.data.owner())["data"]
+    assert not nothing["exists"] and nothing["parent"] == "/proc" and nothing["parent_writable"] is False
 
 
 def test_an_unknown_system_has_no_version(module: Any) -> None:

@@ -1,0 +1,63 @@
+# Copyright (c) 2026 The pgfleet.cluster developers
+# MIT License (see LICENSE or https://opensource.org/license/mit)
+"""The control side of M(fleet_preflight): what no node can know alone, before anything is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
+from ansible_collections.pgfleet.cluster.plugins.module_utils._preflight import (
+    Member,
+    Wishes,
+    identity_problems,
+    preflight_problems,
+    refuse,
+)
+
+SPEC: dict[str, Any] = {
+    "scope": {"type": "str", "required": True, "choices": ["identity", "all"]},
+    "nodes": {"type": "list", "elements": "str", "required": True},
+    "fleet": {"type": "str", "required": True},
+    "min_free_mb": {"type": "int", "default": 0},
+    "repository": {"type": "str", "default": "pgdg"},
+    "releases": {"type": "dict"},
+}
+
+
+def read_members(names: list[str], hostvars: Mapping[str, Any]) -> list[Member]:
+    """The nodes whose machine has been looked at in this run."""
+    return [
+        _member(name, hostvars[name]) for name in names if "version" in (hostvars[name].get("pg_server_node") or {})
+    ]
+
+
+def _member(name: str, facts: Mapping[str, Any]) -> Member:
+    known = facts["pg_server_facts"]
+    return Member(
+        name,
+        facts["pg_server_node"],
+        address=str(known["address"]),
+        slot=str(known["slot"]),
+        cluster=str(known["cluster"]),
+    )
+
+
+class ActionModule(ActionBase):
+    """Refuse, once for all nodes, with the words and the code of the collection's own errors."""
+
+    def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _valid, options = self.validate_argument_spec(SPEC)  # type: ignore[no-untyped-call]
+        scope = options.pop("scope")
+        members = read_members(options["nodes"], task_vars["hostvars"])
+        wishes = Wishes(**options)
+        problems = identity_problems(members, wishes)
+        try:
+            refuse(problems or (preflight_problems(members, wishes) if scope == "all" else []))
+        except PgFleetError as error:
+            return {**result, "failed": True, **error.as_result()}
+        return {**result, "changed": False}

@@ -1,0 +1,54 @@
+# Copyright (c) 2026 The pgfleet.cluster developers
+# MIT License (see LICENSE or https://opensource.org/license/mit)
+"""The settings in a server's configuration files, as the server would read them. Only reads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from ._clone_recovery import AUTO_CONF
+from ._machine import read_text
+from ._settings import settings_in_order
+
+_DEEPEST = 10
+
+
+@dataclass
+class ServerConf:
+    """``values`` by the setting's name, ``files`` the file that each comes from; ``directories`` those that are included."""
+
+    values: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    directories: set[str] = field(default_factory=set)
+
+    def by_alter_system(self, name: str) -> bool:
+        return os.path.basename(self.files.get(name, "")) == AUTO_CONF
+
+    def read(self, path: str, depth: int = 0) -> None:
+        """Take in a file and what it includes; of several lines for one setting the last counts."""
+        for name, value in settings_in_order(read_text(path)):
+            if name not in ("include", "include_if_exists", "include_dir"):
+                self.values[name], self.files[name] = value, path
+                continue
+            for included in self._included(name, os.path.join(os.path.dirname(path), value)):
+                if depth < _DEEPEST:
+                    self.read(included, depth + 1)
+
+    def _included(self, name: str, path: str) -> Iterator[str]:
+        if name != "include_dir":
+            yield path
+            return
+        self.directories.add(os.path.realpath(path))
+        names = sorted(os.listdir(path)) if os.path.isdir(path) else []
+        yield from (os.path.join(path, each) for each in names if each.endswith(".conf") and not each.startswith("."))
+
+
+def read_server_conf(config_directory: str) -> ServerConf:
+    """The settings of a cluster in Debian's layout: postgresql.conf with what it includes, then those of ALTER SYSTEM."""
+    conf = ServerConf()
+    conf.read(os.path.join(config_directory, "postgresql.conf"))
+    if "data_directory" in conf.values:
+        conf.read(os.path.join(conf.values["data_directory"], AUTO_CONF))
+    return conf

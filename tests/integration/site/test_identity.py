@@ -1,0 +1,97 @@
+"""What a node is, is read from its machine: a variable that says otherwise is refused, and its server is left as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.pgfleet.cluster.tests.integration.fleet import Fleet, own_place
+
+PLAYBOOKS = (
+    "site",
+    "verify",
+    "restart",
+    "switchover",
+    "failover",
+    "rejoin",
+    "rebuild_standby",
+    "remove_standby",
+    "destroy",
+)
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """A primary and a standby."""
+    with own_place() as (name, ports):
+        made = Fleet(tmp_path_factory.mktemp("pair"), name, ports)
+        made.hosts({"primary": {}}, {"node1": {}})
+        made.destroy()
+        made.site()
+        yield made
+        made.hosts({"primary": {}}, {"node1": {}})
+        made.destroy()
+        made.forget_what_was_set_aside()
+
+
+def words(run: Any) -> str:
+    return " ".join(run.output.split())
+
+
+def state(fleet: Any) -> tuple[str, set[Path]]:
+    """What must stay as it is: the server's process, and the files of the fleet."""
+    found = {
+        path for place in ("/etc/postgresql", "/var/lib/postgresql") for path in Path(place).glob(f"*/*{fleet.name}*")
+    }
+    return fleet.psql("primary", "SELECT pg_postmaster_start_time()"), found
+
+
+CHANGES: dict[str, tuple[dict[str, Any], str]] = {
+    "data directory": ({"pg_server_data_directory": "/var/lib/postgresql/%v/%c_elsewhere"}, "data_directory_differs"),
+    "cluster": ({"pg_server_cluster": "{{ pg_server_fleet }}-{{ inventory_hostname }}"}, "cluster_differs"),
+    "version": ({"pg_server_version": "18"}, "version_differs"),
+    "socket directory": ({"pg_server_unix_socket_directory": "/tmp"}, "socket_directory_differs"),
+    "fleet": ({"pg_server_fleet": "another"}, "fleet_differs"),
+}
+
+
+@pytest.mark.parametrize(("variables", "code"), CHANGES.values(), ids=CHANGES.keys())
+def test_a_changed_variable_is_refused(pair: Any, variables: dict[str, Any], code: str) -> None:
+    before = state(pair)
+    run = pair.play("site.yml", **variables)
+    assert run.returncode != 0 and run.changed == 0, run.output
+    assert f"code: {code}" in run.output
+    assert next(iter(variables)) in words(run) and "Nothing was changed." in words(run)
+    assert state(pair) == before
+
+
+def test_a_changed_port_is_refused_by_every_playbook_also_when_stopped(pair: Any) -> None:
+    """The node that another inventory calls the primary must never be started: it may be a former one."""
+    pair.stop("node1")
+    free = pair.ports["node3"]
+    pair.hosts({"node1": {"pg_server_port": free}}, {"primary": {}})
+    before = state(pair)
+    for playbook in PLAYBOOKS:
+        given = {"to": "node1", "node": "node1", "confirm": "yes", "force": "yes"}
+        run = pair.play("site.yml" if playbook == "site" else f"playbooks/{playbook}.yml", **given)
+        assert run.returncode != 0 and run.changed == 0, run.output
+        assert "code: port_differs" in run.output, (playbook, run.output)
+    assert state(pair) == before
+    document = pair.status()
+    assert [node["state"] for node in document["nodes"]] == ["stopped", "running"]
+    pair.hosts({"primary": {}}, {"node1": {}})
+    assert pair.site().returncode == 0
+
+
+def test_a_port_says_who_holds_it(pair: Any) -> None:
+    taken = pair.ports["primary"]
+    pair.hosts({"primary": {}}, {"node1": {}, "node2": {"pg_server_port": taken, "pg_server_address": "localhost"}})
+    run = pair.play("site.yml")
+    pair.hosts({"primary": {}}, {"node1": {}})
+    assert "code: port_in_use" in run.output
+    assert f"cluster {pair.psql('primary', 'SHOW server_version_num')[:2]}/{pair.name}_primary" in words(run)
+    assert f"node 'primary' of the fleet '{pair.name}'" in words(run)
+    assert run.changed == 0

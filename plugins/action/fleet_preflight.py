@@ -43,6 +43,7 @@ def _member(name: str, facts: Mapping[str, Any]) -> Member:
         address=str(known["address"]),
         slot=str(known["slot"]),
         cluster=str(known["cluster"]),
+        hba_rules=known["hba_rules"],
     )
 
 

@@ -294,12 +294,32 @@ def _place(member: Member) -> Iterator[Problem]:
         )
 
 
-def _double(node: Mapping[str, Any], wanted: Mapping[str, Any]) -> str | None:
-    own = f"{wanted['address']}:{node['port']['number']}"
-    count = list(wanted["addresses"]).count(own)
-    if count > 1:
-        return f"{count} nodes of the inventory have the address {own}. Give each its own pg_server_address or port."
-    return None
+def _not_usable(member: Member, code: str, message: str, remedy: str) -> Problem:
+    return Problem(member.name, code, message, f"{remedy} Or give another pg_server_data_directory.")
+
+
+def _doubles(members: Sequence[Member]) -> Iterator[Problem]:
+    for member in members:
+        twins = [each.name for each in members if _endpoint(each) == _endpoint(member)]
+        if len(twins) > 1 and twins[0] == member.name:
+            yield Problem(
+                member.name,
+                "address_taken",
+                f"{len(twins)} nodes of the inventory have the address {_endpoint(member)} ({', '.join(twins)}).",
+                "Give each its own pg_server_address or port.",
+            )
+        twins = [each.name for each in members if each.slot == member.slot]
+        if len(twins) > 1 and twins[0] == member.name:
+            yield Problem(
+                member.name,
+                "slot_name_taken",
+                f"The nodes {' and '.join(twins)} would have one slot, '{member.slot}'.",
+                "Give all of them but one another pg_server_slot.",
+            )
+
+
+def _endpoint(member: Member) -> str:
+    return f"{member.address}:{member.info['port']['number']}"
 
 
 def _rules(member: Member) -> Problem | None:

@@ -113,7 +113,9 @@ def test_a_setting_that_only_needs_a_reload_restarts_nobody(fleet: Any) -> None:
     assert fleet.psql("node1", rules) == "app foreign"
     assert fleet.psql("node1", "SELECT pg_postmaster_start_time()") == started
     fleet.site()
-    assert fleet.psql("node1", rules) == "foreign", "a rule that leaves the inventory leaves the servers; foreign lines stay"
+    assert fleet.psql("node1", rules) == "foreign", (
+        "a rule that leaves the inventory leaves the servers; foreign lines stay"
+    )
     hba.write_text(hba.read_text().replace("host app foreign 127.0.0.1/32 trust\n", ""))
     fleet.psql("node1", "SELECT pg_reload_conf()")
 

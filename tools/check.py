@@ -134,9 +134,9 @@ def copy_of_the_tree(target: Path) -> Path:
 # --- The steps --------------------------------------------------------------------------------------------------------
 
 
-def pytest_step(folder: str) -> Callable[[Step], None]:
+def pytest_step(folder: str, *more: str) -> Callable[[Step], None]:
     def run(step: Step) -> None:
-        step.run(VENV / "pytest", *shlex.split(os.environ.get("PYTEST_ARGS", "")), folder)
+        step.run(VENV / "pytest", *shlex.split(os.environ.get("PYTEST_ARGS", "")), *more, folder)
 
     return run
 
@@ -262,7 +262,8 @@ STEPS: dict[str, Callable[[Step], None]] = {
     "changelog": changelog,
     "galaxy": galaxy,
     "sanity": sanity,
-    "modules": pytest_step("tests/integration/modules"),
+    # Two files at a time: their servers are their own, and mostly wait.
+    "modules": pytest_step("tests/integration/modules", "--numprocesses=2", "--dist=loadfile"),
     "site": pytest_step("tests/integration/site"),
     "operations": pytest_step("tests/integration/operations"),
     "molecule": molecule,

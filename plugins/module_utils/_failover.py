@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ._before_change import OperationRefused, duration, logical_steps
 from ._lsn import format_lsn, parse_lsn
 from ._status import STREAMING
-from ._switchover import DONE, WHOLE, Change, OperationRefused, Results
+from ._switchover import DONE, WHOLE, Change, Results
 from ._topology import FORMER, PRIMARY, STANDBY, Node, Topology, find_leader, refuse_conflicts, refuse_not_asked
 
 #: Why a primary need not be feared: it is stopped here and now, it was given as fenced, or there is none.
@@ -19,11 +20,12 @@ STOP, STOPPED, GIVEN, NONE = "stop", "stopped", "given", "none"
 
 @dataclass(frozen=True)
 class Candidate:
-    """A standby that could lead. ``lsn``: the end of all WAL that it has."""
+    """A standby that could lead. ``lsn``: the end of all WAL that it has, some of which a delayed one has yet to replay."""
 
     name: str
     timeline: int
     lsn: int
+    delay_ms: int = 0
 
     @property
     def progress(self) -> tuple[int, int]:
@@ -91,7 +93,13 @@ def plan_failover(results: Results, fenced: bool, force: bool, synchronous: bool
     _refuse_behind(candidates[0], stopped, force)
     old = _old_name(leader, nodes, silent)
     lost = what_is_lost(results, old, candidates, [*silent, *(each.name for each in stopped)], synchronous)
-    return Failover(_change(nodes, existing, old, candidates, fence, lost), fence, candidates, lost, tuple(silent))
+    target = candidates[0].name
+    said = [
+        lost,
+        *_delay_steps(candidates[0]),
+        *logical_steps(old, _status(results, old), target, _status(results, target)),
+    ]
+    return Failover(_change(nodes, existing, old, candidates, fence, said), fence, candidates, lost, tuple(silent))
 
 
 def _finished(results: Results, nodes: Sequence[Node], leader: Node | None, fenced: bool) -> Failover | None:
@@ -190,8 +198,13 @@ def rank(results: Results, existing: Iterable[Node]) -> tuple[Candidate, ...]:
 
 
 def _ranked(results: Results, nodes: Iterable[Node]) -> tuple[Candidate, ...]:
-    found = [Candidate(node.name, node.timeline or 0, _end(_status(results, node.name)["lsn"])) for node in nodes]
-    return tuple(sorted(found, key=lambda each: each.progress, reverse=True))
+    """With equal WAL, one that replays without a delay comes first."""
+    said = [(node, _status(results, node.name)) for node in nodes]
+    found = [
+        Candidate(node.name, node.timeline or 0, _end(status["lsn"]), status.get("apply_delay_ms") or 0)
+        for node, status in said
+    ]
+    return tuple(sorted(found, key=lambda each: (each.progress, -each.delay_ms), reverse=True))
 
 
 def _end(lsn: Mapping[str, Any]) -> int:
@@ -224,7 +237,12 @@ def _old_name(leader: Node | None, nodes: Sequence[Node], silent: Sequence[str])
 
 
 def _change(
-    nodes: Sequence[Node], existing: Sequence[Node], old: str, candidates: Sequence[Candidate], fence: str, lost: str
+    nodes: Sequence[Node],
+    existing: Sequence[Node],
+    old: str,
+    candidates: Sequence[Candidate],
+    fence: str,
+    said: Sequence[str],
 ) -> Change:
     target = candidates[0].name
     topology = _topology(nodes, existing, target)
@@ -232,13 +250,23 @@ def _change(
     slots = tuple(dict.fromkeys(name for name in (*_standbys(topology), old) if name and name != target))
     steps = [
         *[f"{each.name} has WAL up to {format_lsn(each.lsn)}, {candidates[0].lsn - each.lsn} bytes behind." for each in candidates],
-        lost,
+        *said,
         *_fencing_steps(old, fence),
         f"Create on {target} a slot for each of {', '.join(slots)}." if slots else f"{target} has nobody to follow it.",
         f"Promote {target}.",
         *([f"Turn {', '.join(following)} to {target} by a reload."] if following else []),
     ]  # fmt: skip
     return Change(old, target, WHOLE, topology, following, slots, tuple(steps))
+
+
+def _delay_steps(best: Candidate) -> list[str]:
+    """The promotion does not keep to the delay: it replays all that was received."""
+    if not best.delay_ms:
+        return []
+    return [
+        f"{best.name} replays with a delay of {duration(best.delay_ms)}, but has the most WAL: its promotion replays that at"
+        " once, which may take a while, and what the delay was to protect from is in it."
+    ]
 
 
 def _fencing_steps(old: str, fence: str) -> list[str]:

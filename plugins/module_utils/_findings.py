@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
+from ._before_change import archive_trouble
 from ._reasons import Reason, reason
 from ._slot import Slot
 from ._status import STREAMING, Standby, Status
@@ -38,6 +40,9 @@ def _counters(status: Status) -> Iterator[Reason]:
     failures = status.checksums.failures
     if failures:
         yield reason("checksum_failures", f"{status.address} has found {failures} damaged pages.", failures=failures)
+    hangs = archive_trouble(status.address, asdict(status.archiver))
+    if hangs:
+        yield reason("archive_stuck", hangs, waiting=status.archiver.waiting)
     if status.archiver.failing:
         yield reason(
             "archive_failing",

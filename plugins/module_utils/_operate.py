@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ._answer import TOO_MANY
+from ._before_change import OperationRefused, refuse_held_back, refuse_stuck_archiver
 from ._failover import rank
 from ._restart import primary_first
 from ._status import STREAMING
-from ._switchover import DONE, WHOLE, Change, OperationRefused, Results, refuse_unknown
+from ._switchover import DONE, WHOLE, Change, Results, refuse_unknown, status_of
 from ._topology import PRIMARY, STANDBY, Node, Topology, derive_topology, refuse_refusals
 
 REJOIN, REBUILD, REMOVE = "rejoin", "rebuild", "remove"
@@ -120,6 +121,7 @@ def plan_rolling(results: Results, switchover: bool, to: str) -> Rolling:
         raise _not_running(primary)
     refuse_refusals([node for node in nodes if node.answer != TOO_MANY])  # a restart ends every connection
     standbys = [name for name in topology.running if topology.roles[name] == STANDBY]
+    refuse_stuck_archiver(primary, status_of(results, primary))
     pending = (results[primary] or {})["status"]["settings"]["pending_values"] or {}
     if not switchover:
         order = [primary, *standbys] if primary_first(pending) else [*standbys, primary]
@@ -130,11 +132,14 @@ def plan_rolling(results: Results, switchover: bool, to: str) -> Rolling:
             "Run site.yml, or this playbook without a switchover. Nothing was changed.",
             "primary_first",
         )
-    best = [each.name for each in rank(results, [node for node in nodes if node.name in standbys])]
+    best = [each.name for each in rank(results, [node for node in nodes if node.name in standbys]) if not each.delay_ms]
     if not to and not best:
         raise OperationRefused(
-            "No standby runs that could lead.", "Start one (site.yml). Nothing was changed.", "no_candidate"
+            "No standby runs that could lead without a delay.",
+            "Start one (site.yml). Nothing was changed.",
+            "no_candidate",
         )
+    refuse_held_back(to, status_of(results, to))
     target = to or best[0]
     steps = [*(f"Restart {name}." for name in standbys), f"Let {target} lead; {primary} restarts as its standby."]
     return Rolling(tuple(standbys), target, tuple(steps))

@@ -48,6 +48,7 @@ REMEDIES = {
     "hba_error": "Correct that line and reload; until then the old rules stay in force.",
     "not_visible": "Log in as a superuser, or grant the role what it needs to see this.",
     "checksum_failures": "Its log names the damaged files; clone a standby anew, restore a primary.",
+    "archive_stuck": "End what archive_command waits for; what it could not archive is kept.",
     "archive_failing": "Its log has the words of archive_command; WAL piles up until it works.",
     "no_free_wal_sender": "Raise max_wal_senders (needs a restart) or stop a WAL sender that is not needed.",
 }

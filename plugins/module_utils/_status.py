@@ -84,7 +84,7 @@ class Checksums:
 
 @dataclass(frozen=True)
 class Archiver:
-    """pg_stat_archiver; ``failing`` means that the last attempt failed."""
+    """pg_stat_archiver; ``failing`` means that the last attempt failed, ``waiting`` counts the files that are yet to be archived."""
 
     mode: str | None = None
     archived_count: int | None = None
@@ -92,6 +92,9 @@ class Archiver:
     last_archived_wal: str | None = None
     last_failed_wal: str | None = None
     failing: bool | None = None
+    last_archived_seconds: float | None = None
+    waiting: int | None = None
+    oldest_waiting_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -159,6 +162,8 @@ class Status:
     upstream: Upstream | None = None
     replay_paused: bool = False
     replay_lag_seconds: float | None = None
+    apply_delay_ms: int | None = None
+    recovery_target: str | None = None
     checksums: Checksums = Checksums()
     archiver: Archiver = Archiver()
     settings: Settings = Settings()

@@ -181,8 +181,10 @@ def _status(
         upstream=upstream_of(conninfo, setting.get("primary_slot_name")) if facts["recovering"] else None,
         replay_paused=facts["replay_paused"],
         replay_lag_seconds=facts["replay_lag_seconds"],
+        apply_delay_ms=int(setting["recovery_min_apply_delay"]) if facts["recovering"] else None,
+        recovery_target=facts["recovery_target"] if facts["recovering"] else None,
         checksums=Checksums(setting["data_checksums"] == "on", facts["checksum_failures"]),
-        archiver=Archiver(**facts["archiver"]),
+        archiver=Archiver(**facts["archiver"], **_archive_waiting(config["archive_waiting"])),
         settings=_settings(rights, facts, config, local),
         max_wal_senders=int(setting["max_wal_senders"]),
         free_wal_senders=int(setting["max_wal_senders"]) - facts["used_wal_senders"],
@@ -196,6 +198,11 @@ def _timeline(facts: Mapping[str, Any], receiver: WalReceiver | None, written: i
     if facts["wal_file"]:
         return timeline_of_wal_file(facts["wal_file"])
     return max(int(facts["control_timeline"]), (receiver and receiver.received_tli) or 0, written or 0)
+
+
+def _archive_waiting(found: tuple[int, float | None] | None) -> dict[str, Any]:
+    waiting, oldest = found or (None, None)
+    return {"waiting": waiting, "oldest_waiting_seconds": oldest}
 
 
 def _keep_size(setting: Mapping[str, str]) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 RIGHTS = """
 SELECT has_function_privilege('pg_stat_file(text,boolean)', 'execute') AS stat_file,
        has_function_privilege('pg_ls_waldir()', 'execute') AS ls_waldir,
+       has_function_privilege('pg_ls_archive_statusdir()', 'execute') AS ls_archive,
        has_table_privilege('pg_file_settings', 'select')
          AND has_function_privilege('pg_show_all_file_settings()', 'execute') AS file_settings,
        has_table_privilege('pg_hba_file_rules', 'select')
@@ -50,13 +51,18 @@ SELECT recovering,
        (SELECT row_to_json(a) FROM (
           SELECT current_setting('archive_mode') AS mode, archived_count, failed_count, last_archived_wal,
                  last_failed_wal,
-                 coalesce(last_failed_time > coalesce(last_archived_time, '-infinity'), false) AS failing
+                 coalesce(last_failed_time > coalesce(last_archived_time, '-infinity'), false) AS failing,
+                 extract(epoch FROM clock_timestamp() - last_archived_time)::float8 AS last_archived_seconds
             FROM pg_stat_archiver) AS a) AS archiver,
        (SELECT sum(checksum_failures)::bigint FROM pg_stat_database) AS checksum_failures,
        (SELECT count(*) FROM pg_stat_replication WHERE pid <> pg_backend_pid()) AS used_wal_senders,
        (SELECT json_object_agg(name, setting) FROM pg_settings
          WHERE name IN ('cluster_name', 'data_checksums', 'data_directory', 'max_replication_slots',
-                        'max_slot_wal_keep_size', 'max_wal_senders', 'primary_conninfo', 'primary_slot_name')) AS setting,
+                        'max_slot_wal_keep_size', 'max_wal_senders', 'primary_conninfo', 'primary_slot_name',
+                        'recovery_min_apply_delay')) AS setting,
+       (SELECT string_agg(name || ' = ' || quote_literal(setting), ', ' ORDER BY name) FROM pg_settings
+         WHERE setting <> '' AND name IN ('recovery_target', 'recovery_target_lsn', 'recovery_target_name',
+                                          'recovery_target_time', 'recovery_target_xid')) AS recovery_target,
        (SELECT json_object_agg(name, json_build_array(setting, boot_val) ORDER BY name) FROM pg_settings WHERE pending_restart) AS pending_restart
   FROM (SELECT pg_is_in_recovery() AS recovering) AS node
  CROSS JOIN LATERAL (SELECT CASE WHEN recovering THEN greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
@@ -81,7 +87,8 @@ SELECT extract(epoch FROM pg_conf_load_time())::float8 AS loaded,
        (SELECT coalesce(json_agg(json_build_object('file', file, 'line', line_number, 'name', NULL, 'error', error)),
                         '[]') FROM rule WHERE error IS NOT NULL) AS hba_errors,
        (SELECT json_object_agg(name, setting ORDER BY seqno) FROM line WHERE name IS NOT NULL) AS written,
-       {wal_bytes} AS wal_bytes, {wal_timeline} AS wal_timeline
+       {wal_bytes} AS wal_bytes, {wal_timeline} AS wal_timeline,
+       {archive_waiting} AS archive_waiting
 """
 _NO_LINES = (
     "SELECT NULL::text AS sourcefile, NULL::int AS sourceline, NULL::int AS seqno, NULL::text AS name,"
@@ -100,6 +107,10 @@ DATABASE_BYTES = "SELECT sum(pg_database_size(oid))::bigint AS bytes FROM pg_dat
 
 _MODIFIED = "extract(epoch FROM (pg_stat_file(name, true)).modification)"
 _WAL_BYTES = "(SELECT sum(size)::bigint FROM pg_ls_waldir())"
+
+#: Files that the archiver has yet to archive: how many, and the age of the oldest.
+_ARCHIVE_WAITING = """(SELECT json_build_array(count(*), extract(epoch FROM clock_timestamp() - min(modification))::float8)
+                          FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready')"""
 
 #: The newest timeline that the server has WAL of. A standby whose primary is gone is told it by nothing else.
 _WAL_TIMELINE = "(SELECT max(('x' || left(name, 8))::bit(32)::int) FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$')"
@@ -122,4 +133,5 @@ def config_query(major: int, rights: Mapping[str, bool]) -> str:
         modified=_MODIFIED if rights["stat_file"] else "NULL::float8",
         wal_bytes=_WAL_BYTES if rights["ls_waldir"] else "NULL::bigint",
         wal_timeline=wal_timeline(rights),
+        archive_waiting=_ARCHIVE_WAITING if rights["ls_archive"] else "NULL::json",
     )

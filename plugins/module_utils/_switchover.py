@@ -8,7 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ._errors import PgFleetError
+from ._before_change import (
+    OperationRefused,
+    archive_steps,
+    logical_steps,
+    refuse_held_back,
+    refuse_stuck_archiver,
+)
 from ._lsn import lsn_distance
 from ._status import STREAMING
 from ._topology import CLEAN, FORMER, PRIMARY, STANDBY, Node, Topology, derive_topology, refuse_unasked_primary
@@ -16,12 +22,6 @@ from ._topology import CLEAN, FORMER, PRIMARY, STANDBY, Node, Topology, derive_t
 #: What is left to do: everything; the promotion, as the old primary has been stopped for it; nothing that is risky.
 WHOLE, PROMOTE, DONE = "whole", "promote", "done"
 Results = Mapping[str, "Mapping[str, Any] | None"]
-
-
-class OperationRefused(PgFleetError):
-    """An operation would lose data or cannot work now; ``code`` says why."""
-
-    code = "operation_refused"
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,15 @@ def plan_switchover(results: Results, target: str, max_lag_bytes: int) -> Change
     refuse_unasked_primary(nodes, topology.primary)
     if topology.primary in topology.running:
         _refuse_slow(results, topology, target, max_lag_bytes)
-        return _change(topology, target, WHOLE)
+        refuse_stuck_archiver(topology.primary, status_of(results, topology.primary))
+        return _change(results, topology, target, WHOLE)
     _refuse_behind(results, topology, target, max_lag_bytes)
-    return _change(topology, target, PROMOTE if topology.interrupted else WHOLE)
+    return _change(results, topology, target, PROMOTE if topology.interrupted else WHOLE)
+
+
+def status_of(results: Results, name: str) -> Mapping[str, Any]:
+    """The status of a node; empty where it said nothing."""
+    return (results.get(name) or {}).get("status") or {}
 
 
 def refuse_unknown(results: Results, name: str, purpose: str) -> None:
@@ -123,6 +129,7 @@ def _refuse_target(results: Results, topology: Topology, target: str) -> None:
             "SELECT pg_wal_replay_resume() there, or name another node. Nothing was changed.",
             "replay_paused",
         )
+    refuse_held_back(target, status)
 
 
 def _refuse_slow(results: Results, topology: Topology, target: str, max_lag_bytes: int) -> None:
@@ -186,11 +193,14 @@ def _nothing(topology: Topology, target: str) -> Change:
     return Change(target, target, DONE, after, _others(after, target), _slots(after, target), tuple(steps))
 
 
-def _change(topology: Topology, target: str, stage: str) -> Change:
+def _change(results: Results, topology: Topology, target: str, stage: str) -> Change:
     old, following = topology.primary, _others(topology, target)
     after = turned(topology, target)
     stop = f"Make a checkpoint on {old}, stop it in good order and make it a standby of {target}."
+    said = status_of(results, old)
     steps = [
+        *logical_steps(old, said, target, status_of(results, target)),
+        *(archive_steps(old, said) if stage == WHOLE else []),
         f"Create on {target} a slot for each of {', '.join(_slots(after, target))}.",
         *([stop] if stage == WHOLE else []),
         f"Prove that {target} has replayed the last WAL of {old}, and promote {target}.",

@@ -294,6 +294,16 @@ status:
         application_name: node1
         user: replicator
     replay_paused: {description: Whether replay is paused., type: bool, returned: always, sample: false}
+    apply_delay_ms:
+      description: Setting C(recovery_min_apply_delay) of a standby, in milliseconds.
+      type: int
+      returned: always
+      sample: null
+    recovery_target:
+      description: Settings by which a standby is to recover up to a point only, if there are any.
+      type: str
+      returned: always
+      sample: null
     replay_lag_seconds:
       description: Age of the last transaction that a standby replayed; 0 when it has replayed all that it received.
       type: float
@@ -317,6 +327,9 @@ status:
         last_archived_wal: {description: File last archived., type: str, returned: always, sample: null}
         last_failed_wal: {description: File whose archiving last failed., type: str, returned: always, sample: null}
         failing: {description: Whether the last attempt failed., type: bool, returned: always, sample: false}
+        last_archived_seconds: {description: Seconds since a file was last archived., type: float, returned: always, sample: null}
+        waiting: {description: Files that are yet to be archived. Null when the role may not see it., type: int, returned: always, sample: 0}
+        oldest_waiting_seconds: {description: Age of the oldest of them., type: float, returned: always, sample: null}
     settings:
       description: Whether the configuration files are in force.
       type: dict

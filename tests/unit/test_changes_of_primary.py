@@ -56,6 +56,22 @@ HANDED_OVER = stopped("standby")
 CRASHED = stopped(state="in production")
 ABSENT: dict[str, Any] = {}
 
+
+def archiver(**found: Any) -> dict[str, Any]:
+    return {
+        "mode": "on",
+        "failing": False,
+        "waiting": 0,
+        "oldest_waiting_seconds": None,
+        "last_archived_seconds": None,
+        **found,
+    }
+
+
+def logical(name: str = "sub", **more: Any) -> dict[str, Any]:
+    return {"name": name, "slot_type": "logical", "database": "app", "plugin": "pgoutput", "active": True, **more}
+
+
 SWITCHOVERS: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "as it should be": ({"a": primary(), "b": standby(), "c": standby()}, "b", "whole", "a"),
     "the primary was stopped in good order": ({"a": stopped(), "b": standby(), "c": standby()}, "b", "whole", "a"),
@@ -88,6 +104,66 @@ def test_a_switchover_leaves_the_old_primary_to_be_started_as_a_standby() -> Non
     assert plan.following == ("c",)
 
 
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (archiver(), ""),
+        (archiver(waiting=1, oldest_waiting_seconds=5.0), "1 WAL files of a are yet to be archived"),
+        (archiver(waiting=900, oldest_waiting_seconds=3000.0, last_archived_seconds=1.0), "900 WAL files of a"),
+        (archiver(waiting=9, oldest_waiting_seconds=3000.0, failing=True), "archive_command of a fails; 9 WAL files"),
+        ({}, ""),
+    ],
+    ids=["idle", "one file just now", "slow, but at work", "failing", "not known"],
+)
+def test_an_archiver_that_does_not_hang_is_no_obstacle(found: dict[str, Any], words: str) -> None:
+    plan = plan_switchover({"a": primary(archiver=found), "b": standby(), "c": standby()}, "b", MB16)
+    said = [step for step in plan.steps if "archive" in step]
+    assert (words in " ".join(said)) if words else not said
+
+
+SLOTS_OF_OTHERS: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]], list[str]]] = {
+    "a subscriber is connected": ([logical()], [], ["Logical slot sub (database app, plugin pgoutput, in use) stays on a"]),
+    "nobody is connected": ([logical(active=False)], [], ["not in use) stays on a"]),
+    "two": ([logical("s1"), logical("s2", plugin="wal2json")], [], ["slot s1", "plugin wal2json"]),
+    "synchronized": ([logical(failover=True)], [logical(synced=True)], ["is synchronized to b"]),
+    "synchronized, but lost": ([logical(failover=True)], [logical(synced=True, lost=True)], ["stays on a"]),
+    "only physical ones": ([{"name": "b_slot", "slot_type": "physical"}], [], []),
+    "temporary": ([logical(temporary=True)], [], []),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("slots", "there", "words"), SLOTS_OF_OTHERS.values(), ids=SLOTS_OF_OTHERS.keys())
+@pytest.mark.parametrize("operation", ["switchover", "failover"])
+def test_plans_name_logical_slots(
+    slots: list[dict[str, Any]], there: list[dict[str, Any]], words: list[str], operation: str
+) -> None:
+    results = {"a": primary(slots=slots), "b": standby(slots=there), "c": standby("0/5000000")}
+    plan = (
+        plan_switchover(results, "b", MB16)
+        if operation == "switchover"
+        else plan_failover(results, fenced=False, force=True).change
+    )
+    said = [step for step in plan.steps if "Logical slot" in step]
+    assert len(said) == len(words)
+    assert all(word in step for word, step in zip(words, said))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "target", "words"),
+    [
+        ({"b": standby(apply_delay_ms=1000), "c": standby()}, "c", ""),
+        ({"b": standby("0/6000000", apply_delay_ms=3_600_000), "c": standby()}, "b", "replays with a delay of 1 h"),
+        ({"b": standby(apply_delay_ms=1000), "c": standby(apply_delay_ms=500)}, "c", "500 ms"),
+    ],
+    ids=["equal WAL", "more WAL", "the shorter delay"],
+)
+def test_a_delayed_standby_leads_only_when_it_has_the_most_wal(nodes: dict[str, Any], target: str, words: str) -> None:
+    plan = plan_failover({"a": CRASHED, **nodes}, fenced=False, force=False).change
+    assert plan.target == target
+    assert words in " ".join(plan.steps)
+    assert ("delay" in " ".join(plan.steps)) is bool(words)
+
+
 REFUSED_SWITCHOVERS: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "an unknown target": ({"a": primary(), "b": standby()}, "x", "node_unknown", "There is no node 'x'; there are a, b."),
     "no target": ({"a": primary(), "b": standby()}, "", "node_unknown", "No node was named"),
@@ -114,6 +190,19 @@ REFUSED_SWITCHOVERS: dict[str, tuple[dict[str, Any], str, str, str]] = {
     ),
     "interrupted, and a node is silent": (
         {"a": HANDED_OVER, "b": standby(), "c": None}, "b", "no_answer", "it may have been promoted",
+    ),
+    "an archiver that hangs": (
+        {"a": primary(archiver=archiver(waiting=3, oldest_waiting_seconds=300.0, last_archived_seconds=400.0)), "b": standby(), "c": standby()},
+        "b", "archive_stuck", "3 WAL files wait, the oldest for 300 s",
+    ),
+    "an archiver that never did anything": (
+        {"a": primary(archiver=archiver(waiting=1, oldest_waiting_seconds=61.0)), "b": standby(), "c": standby()},
+        "b", "archive_stuck", "none was archived for 61 s",
+    ),
+    "a delayed target": ({"a": primary(), "b": standby(apply_delay_ms=5_400_000), "c": standby()}, "b", "delayed_standby", "delay of 90 min"),
+    "a delay of milliseconds": ({"a": primary(), "b": standby(apply_delay_ms=250), "c": standby()}, "b", "delayed_standby", "250 ms"),
+    "a target that stops somewhere": (
+        {"a": primary(), "b": standby(recovery_target="recovery_target_name = 'x'"), "c": standby()}, "b", "recovery_target_set", "'x'",
     ),
     "only standbys": ({"a": standby(), "b": standby()}, "b", "no_primary", "failover.yml"),
     "a primary that refuses its standbys' names": (

@@ -205,6 +205,7 @@ WELL = [
     ("files not in force", _with(PRIMARY, pending_restart=("port",), reload_pending=True), ["pending_restart", "reload_pending"]),
     ("bad lines", _with(PRIMARY, file_errors=(BAD_LINE,), hba_errors=(BAD_LINE,)), ["settings_error", "hba_error"]),
     ("damaged pages", replace(PRIMARY, checksums=Checksums(True, 2)), ["checksum_failures"]),
+    ("archiving hangs", replace(PRIMARY, archiver=Archiver("on", failing=False, waiting=2, oldest_waiting_seconds=90.0)), ["archive_stuck"]),
     ("archiving fails", replace(PRIMARY, archiver=Archiver("on", failing=True)), ["archive_failing"]),
     ("no WAL sender left", replace(PRIMARY, max_wal_senders=2, free_wal_senders=0), ["no_free_wal_sender"]),
     ("nothing may be seen", replace(PRIMARY, settings=Settings()), []),

@@ -1,0 +1,110 @@
+# Copyright (c) 2026 The pgfleet.cluster developers
+# MIT License (see LICENSE or https://opensource.org/license/mit)
+"""What else must be so, or must be said, before a primary is stopped or another is promoted. No I/O.
+
+``status`` is that of a node as replication_status returns it; what is not known is None there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ._errors import PgFleetError
+from ._slot import LOGICAL
+
+#: Seconds without any success after which an archiver that has work counts as stuck.
+ARCHIVE_PATIENCE = 60.0
+ARCHIVE_REMEDY = (
+    "See what archive_command waits for (pstree -a shows it below the process 'archiver'), end it, and run again; what it"
+    " could not archive is kept. Nothing was changed."
+)
+#: A target that has less could not write what follows its promotion.
+MIN_FREE_BYTES = 64 * 1024 * 1024
+Status = Mapping[str, Any]
+
+
+class OperationRefused(PgFleetError):
+    """An operation would lose data or cannot work now; ``code`` says why."""
+
+    code = "operation_refused"
+
+
+def refuse_stuck_archiver(name: str, status: Status) -> None:
+    """A server that stops waits until every finished WAL file is archived; an archiver that hangs lets it wait for ever.
+
+    One that fails does not: the server gives up after three attempts.
+    """
+    trouble = archive_trouble(name, status.get("archiver") or {})
+    if trouble:
+        raise OperationRefused(f"{trouble} The server would not stop before they are.", ARCHIVE_REMEDY, "archive_stuck")
+
+
+def archive_trouble(name: str, archiver: Mapping[str, Any]) -> str:
+    """That an archiver hangs, as a sentence; empty when it does not."""
+    waiting, oldest = archiver.get("waiting") or 0, archiver.get("oldest_waiting_seconds") or 0.0
+    success = archiver.get("last_archived_seconds")
+    idle = oldest if success is None else min(oldest, success)
+    if not waiting or archiver.get("failing") or idle < ARCHIVE_PATIENCE:
+        return ""
+    return (
+        f"The archiver of {name} hangs: {waiting} WAL files wait, the oldest for {oldest:.0f} s, and none was archived"
+        f" for {idle:.0f} s."
+    )
+
+
+def refuse_held_back(name: str, status: Status) -> None:
+    """A standby that replays late, or is to stop replaying, would let writes wait."""
+    delay = status.get("apply_delay_ms")
+    if delay:
+        raise OperationRefused(
+            f"{name} replays with a delay of {duration(delay)} (recovery_min_apply_delay), so writes would wait that long.",
+            "Name another node; or take the delay away there with ALTER SYSTEM SET recovery_min_apply_delay = 0 and SELECT"
+            " pg_reload_conf(), wait until it has caught up, and run again. Nothing was changed.",
+            "delayed_standby",
+        )
+    if status.get("recovery_target"):
+        raise OperationRefused(
+            f"{name} is to recover up to a target only ({status['recovery_target']}).",
+            "Name another node, or take these settings away and restart it. Nothing was changed.",
+            "recovery_target_set",
+        )
+
+
+def duration(milliseconds: int) -> str:
+    """As people write it, in the largest unit that is whole."""
+    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1000)):
+        if milliseconds % size == 0:
+            return f"{milliseconds // size} {unit}"
+    return f"{milliseconds} ms"
+
+
+def archive_steps(name: str, status: Status) -> Iterator[str]:
+    """What the archiver has yet to do, which the shutdown waits for."""
+    found = status.get("archiver") or {}
+    waiting = found.get("waiting")
+    if waiting and found.get("failing"):
+        yield f"archive_command of {name} fails; {waiting} WAL files wait there and are kept until it works again."
+    elif waiting:
+        yield f"{waiting} WAL files of {name} are yet to be archived; the shutdown waits for them."
+
+
+def logical_steps(name: str, status: Status, target: str, target_status: Status) -> Iterator[str]:
+    """Logical slots that a new primary does not have; a slot for failover (17) that is synchronized there goes on."""
+    ready = {
+        slot["name"]
+        for slot in target_status.get("slots") or ()
+        if slot.get("slot_type") == LOGICAL and slot.get("synced") and not slot.get("lost")
+    }
+    for slot in status.get("slots") or ():
+        if slot.get("slot_type") != LOGICAL or slot.get("synced") or slot.get("temporary"):
+            continue
+        about = f"Logical slot {slot['name']} (database {slot.get('database')}, plugin {slot.get('plugin')},"
+        about += f" {'in use' if slot.get('active') else 'not in use'})"
+        if slot["name"] in ready:
+            yield f"{about} is synchronized to {target}: let its subscriber connect there."
+        else:
+            yield (
+                f"{about} stays on {name}, keeps WAL there and does not follow: create it on {target}, let its subscriber"
+                f" connect there, and drop it on {name}."
+            )

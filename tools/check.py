@@ -5,7 +5,6 @@ Every step runs, whatever failed before it. The steps and what they prove are in
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import os
 import re
@@ -107,16 +106,6 @@ def limited(process: subprocess.Popen[str]) -> Iterator[None]:
         signal.alarm(0)
 
 
-def pagila_data() -> dict[str, str]:
-    """Where the Pagila dump is: as given, beside the checkout, or beside the checkout that this one is a clone of."""
-    origin = subprocess.run(
-        [*GIT, "remote", "get-url", "origin"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    places = [ROOT.parent, Path(origin.stdout.strip() or "/").parent]
-    found = [path for place in places if (path := place / "shared/pagila/pagila-data.sql").is_file()]
-    return {"PGFLEET_PAGILA_DATA": str(found[0])} if found else {}
-
-
 def copy_of_the_tree(target: Path) -> Path:
     """The files that git knows or would know, in a directory of the collection's name."""
     listed = subprocess.run(
@@ -171,23 +160,12 @@ def vms(step: Step) -> None:
 def sanity(step: Step) -> None:
     stand_in_for_get_pip()
     here = copy_of_the_tree(BUILD / "sanity")
-    accept_our_licence(here)
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     # The content root is named because a git checkout around it, which ignores build/, would hide every file.
     step.run(
         VENV / "ansible-test", "sanity", "--python", version, "--color", "no",
         cwd=here, ANSIBLE_TEST_CONTENT_ROOT=str(here),
     )  # fmt: skip
-
-
-def accept_our_licence(here: Path) -> None:
-    """ansible-test wants modules under the GPL; ours are under the MIT licence, as galaxy.yml says."""
-    modules = sorted(path.relative_to(here) for path in here.glob("plugins/modules/*.*"))
-    release = ".".join(importlib.metadata.version("ansible-core").split(".")[:2])
-    ignored = here / f"tests/sanity/ignore-{release}.txt"
-    ignored.parent.mkdir(parents=True, exist_ok=True)
-    with ignored.open("a") as lines:
-        lines.writelines(f"{module} validate-modules:missing-gplv3-license\n" for module in modules)
 
 
 def stand_in_for_get_pip() -> None:
@@ -335,8 +313,6 @@ def main() -> int:
     if unknown := [name for name in names if name not in {**STEPS, **NAMED_STEPS}]:
         print(f"There is no step {', '.join(unknown)}; there are {', '.join((*STEPS, *NAMED_STEPS))}.", file=sys.stderr)
         return 2
-    for name, value in pagila_data().items():
-        os.environ.setdefault(name, value)
     try:
         steps = [run_step(name) for name in names]
     except KeyboardInterrupt:

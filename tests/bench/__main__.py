@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from . import fleet, modules
-from .tools import BUILD, ROOT, BenchError, median, ratio
+from .tools import BUILD, BenchError, median, ratio
 
 PARTS = ("site", "standbys", "modules", "fresh")
 AIMS = {
@@ -32,10 +32,10 @@ def say(text: str) -> None:
 
 
 def pagila_data() -> Path:
-    path = Path(os.environ.get("PGFLEET_PAGILA_DATA", ROOT.parent / "shared/pagila/pagila-data.sql"))
-    if not path.is_file():
-        raise BenchError(f"No Pagila data at {path}; set PGFLEET_PAGILA_DATA to a copy of pagila-data.sql.")
-    return path
+    given = os.environ.get("PGFLEET_PAGILA_DATA", "")
+    if not Path(given).is_file():
+        raise BenchError(f"There is no Pagila data at '{given}'; set PGFLEET_PAGILA_DATA to a copy of pagila-data.sql.")
+    return Path(given)
 
 
 def measure_site(data: Path, rounds: int) -> dict[str, Any]:

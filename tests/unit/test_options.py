@@ -190,7 +190,7 @@ def test_choices() -> None:
 
 
 def test_problems_name_each_option_and_no_secret() -> None:
-    specifications = {
+    specifications: dict[str, dict[str, Any]] = {
         "a": {"type": "int"},
         "b": {"type": "bool"},
         "c": {"type": "dict", "no_log": True},

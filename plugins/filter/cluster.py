@@ -13,7 +13,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._files import differing
 from ansible_collections.pgfleet.cluster.plugins.module_utils._report import cluster_document, cluster_table
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet_results import status_results
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet_results import current_results
 
 
 def speaking(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -35,14 +35,15 @@ def report(
     hostvars: Mapping[str, Any],
     first_primaries: Iterable[str],
     pagila: Mapping[str, Any] | None = None,
+    active: Iterable[str] | None = None,
+    again: Iterable[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    results = status_results(names, hostvars)
-    addresses = {
-        name: "{address}:{port}".format(**hostvars[name]["pg_server_facts"])
-        for name, result in results.items()
-        if result is not None
-    }
-    return cluster_document(results, addresses, list(first_primaries), pagila or {})
+    listed = list(names)
+    results = current_results(listed, hostvars, listed if active is None else list(active), again)
+    facts = {name: hostvars[name].get("pg_server_facts") or {} for name in results}
+    addresses = {name: "{address}:{port}".format(**each) for name, each in facts.items() if "address" in each}
+    slots = {name: each["slot"] for name, each in facts.items() if "slot" in each}
+    return cluster_document(results, addresses, list(first_primaries), pagila or {}, slots)
 
 
 class FilterModule:

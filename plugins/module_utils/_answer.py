@@ -57,7 +57,7 @@ _WAYS = (
 _OF_SQLSTATE = {"53300": TOO_MANY, "28P01": AUTHENTICATION, "28000": HBA, "57P01": STOPPING, "57P03": STARTING}
 #: Line 8 of postmaster.pid.
 _OF_PHASE = {"starting": STARTING, "stopping": STOPPING}
-_OWN_WORDS = re.compile(r"\b(?:FATAL|PANIC|ERROR):\s+(.*)$")
+_OWN_WORDS = re.compile(r".*\b(?:FATAL|PANIC|ERROR):\s+(.*)$")  # the last: libpq tries with and without TLS
 #: How tables and sentences say it.
 SAID = {
     ACCEPTS: "accepts connections",

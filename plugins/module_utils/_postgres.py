@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
+from ._answer import own_words
 from ._errors import ConnectFailed, MissingFeature, PgFleetError, QueryFailed
 
 try:
@@ -212,8 +213,9 @@ def refused(params: dict[str, Any], words: str, replication: bool = False) -> Co
     """The error for a login that the server, or the way to it, refused in these words."""
     code, remedy = explain_refusal(words)
     purpose = " for replication" if replication else ""
+    verb = "gave no answer to" if code == ConnectFailed.code else "refused"
     return ConnectFailed(
-        f"{address_of(params)} refused the login of '{params['login_user']}'{purpose}: {words}",
+        f"{address_of(params)} {verb} the login of '{params['login_user']}'{purpose}: {own_words(words) or words}",
         remedy,
         code,
         address=address_of(params),

@@ -4,10 +4,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from ._answer import ACCEPTS, SAID
 from ._errors import PgFleetError
+from ._fleet_findings import Finding, each_once, of_node, summary
 from ._topology import FORMER, PRIMARY, STANDBY, Node, derive_topology
 
 Results = Mapping[str, "Mapping[str, Any] | None"]
@@ -22,93 +26,154 @@ _COLUMNS = (
     ("lag time", "lag_seconds"),
     ("timeline", "timeline"),
 )
+_WIDTH = 98
+NOT_ASKED, UNREACHABLE, ABSENT = "not asked", "unreachable", "absent"
+STREAMING, NOT_STREAMING = "streaming", "not streaming"
+
+
+@dataclass(frozen=True)
+class View:
+    """What the primaries see: whether there is one that can be asked, its standbys by name, its lost slots."""
+
+    known: bool
+    standbys: Mapping[str, Mapping[str, Any]]
+    lost_slots: Container[str]
 
 
 def cluster_document(
-    results: Results, addresses: Mapping[str, str], first_primaries: Sequence[str], pagila: Mapping[str, Any]
+    results: Results,
+    addresses: Mapping[str, str],
+    first_primaries: Sequence[str],
+    pagila: Mapping[str, Any],
+    slots: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """The nodes in the order given, and every problem in a plain sentence.
+    """The nodes in the order given, and every finding of every node and of the fleet.
 
-    ``results`` are those of replication_status by node; None for a node that gave no answer. ``addresses`` are those
-    by which the nodes reach each other, ``pagila`` has ``source``, ``scale`` and ``release`` of the sample rows where
-    they are loaded. Never raises for a broken cluster: saying so is the point.
+    ``results`` are those of replication_status by node; None for a node that gave no answer, ``not_asked`` for one that
+    the run leaves out. ``addresses`` are those by which the nodes reach each other, ``slots`` their slots on a primary,
+    ``pagila`` has ``source``, ``scale`` and ``release`` of the sample rows where they are loaded. Never raises for a
+    broken cluster: saying so is the point. ``problems`` are the findings as sentences.
     """
-    statuses = {name: (result or {}).get("status") for name, result in results.items()}
-    leaders = [status for status in statuses.values() if status and status["role"] == PRIMARY and status["running"]]
-    seen = {standby["name"]: standby for leader in leaders for standby in leader["standbys"]}
-    lost = {slot["name"] for leader in leaders for slot in leader["slots"] if slot["lost"]}
-    former, conflicts = _topology(results, first_primaries)
-    nodes = [
-        {
-            **_node(name, result, statuses[name], seen.get(name), lost),
+    primary, former, conflicts = _topology(results, first_primaries)
+    view = _view(results)
+    nodes, found = [], list(conflicts)
+    for name, result in results.items():
+        node = {
+            **_node(name, result, view),
             "address": addresses.get(name),
             **({"role": FORMER} if name in former else {}),
         }
-        for name, result in results.items()
-    ]
-    return {"nodes": nodes, "problems": [*conflicts, *_problems(nodes)], "pagila": dict(pagila) or None}
-
-
-def _topology(results: Results, first_primaries: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Former primaries, and in a sentence why nobody could go on with this cluster."""
-    try:
-        found = derive_topology([Node.from_status(name, result) for name, result in results.items()], first_primaries)
-    except PgFleetError as error:
-        return [], [str(error)]
-    return [name for name, role in found.roles.items() if role == FORMER], []
-
-
-def _node(
-    name: str,
-    result: Mapping[str, Any] | None,
-    status: Mapping[str, Any] | None,
-    seen: Mapping[str, Any] | None,
-    lost_slots: Container[str],
-) -> dict[str, Any]:
-    upstream = (status or {}).get("upstream") or {}
-    slot = (seen or {}).get("slot") or upstream.get("slot")
+        own = _own_findings(node, result, view, slots or {})
+        found += own
+        nodes.append({**node, "findings": [each.as_result() for each in own]})
+    shown = each_once(found, primary)
     return {
-        "name": name,
-        "role": "unknown" if result is None else (status or {"role": "absent"})["role"],
-        "state": _state(result, status, seen),
-        "slot": slot,
-        "slot_lost": slot in lost_slots,
-        "lag_bytes": seen["lag_bytes"] if seen else None,
-        "lag_seconds": seen["lag_seconds"] if seen else None,
-        "timeline": (status or {}).get("timeline"),
+        "nodes": nodes,
+        "findings": [each.as_result() for each in shown],
+        "problems": [str(each) for each in shown],
+        "summary": summary(shown),
+        "pagila": dict(pagila) or None,
     }
 
 
-def _state(result: Mapping[str, Any] | None, status: Mapping[str, Any] | None, seen: Mapping[str, Any] | None) -> str:
+def _topology(results: Results, first_primaries: Sequence[str]) -> tuple[str | None, list[str], list[Finding]]:
+    """The primary, former primaries, and why nobody could go on with this cluster."""
+    try:
+        found = derive_topology([Node.from_status(name, result) for name, result in results.items()], first_primaries)
+    except PgFleetError as error:
+        return None, [], [Finding(None, error.code, error.message, error.remedy)]
+    return found.primary, [name for name, role in found.roles.items() if role == FORMER], []
+
+
+def _view(results: Results) -> View:
+    statuses = [(result or {}).get("status") for result in results.values()]
+    leaders = [status for status in statuses if status and status["role"] == PRIMARY and _is_known(status)]
+    return View(
+        bool(leaders),
+        {standby["name"]: standby for leader in leaders for standby in leader["standbys"]},
+        {slot["name"] for leader in leaders for slot in leader["slots"] if slot["lost"]},
+    )
+
+
+def _is_known(status: Mapping[str, Any]) -> bool:
+    return bool(status["running"] and (status.get("known") or status.get("reachable")))
+
+
+def _node(name: str, result: Mapping[str, Any] | None, view: View) -> dict[str, Any]:
+    status: Mapping[str, Any] = (result or {}).get("status") or {}
+    unknown = result is None or bool(result.get("not_asked"))
+    seen = view.standbys.get(name) if status.get("role") == STANDBY else None
+    slot = (seen or {}).get("slot") or (status.get("upstream") or {}).get("slot")
+    return {
+        "name": name,
+        "role": "unknown" if unknown else status.get("role", ABSENT),
+        "answer": status.get("answer"),
+        "server_words": status.get("server_words"),
+        "state": _state(result, status, seen, view),
+        "slot": slot,
+        "slot_lost": slot in view.lost_slots,
+        "lag_bytes": seen["lag_bytes"] if seen else None,
+        "lag_seconds": seen["lag_seconds"] if seen else None,
+        "timeline": status.get("timeline"),
+    }
+
+
+def _state(
+    result: Mapping[str, Any] | None, status: Mapping[str, Any], seen: Mapping[str, Any] | None, view: View
+) -> str:
     if result is None:
-        return "no answer"
-    if status is None or status["role"] == "absent":
-        return "absent"
+        return UNREACHABLE
+    if result.get("not_asked"):
+        return NOT_ASKED
+    if not status or status["role"] == ABSENT:
+        return ABSENT
     if not status["running"]:
         return "stopped"
+    answer = status.get("answer") or ACCEPTS
+    if answer != ACCEPTS:
+        return SAID.get(answer, str(answer))
     if status["role"] == PRIMARY:
         return "running"
-    return str(seen["state"]) if seen else "not streaming"
+    if seen:
+        return str(seen["state"])
+    receives = (status.get("wal_receiver") or {}).get("status") == STREAMING
+    return STREAMING if receives and not view.known else NOT_STREAMING
 
 
-def _problems(nodes: Sequence[Mapping[str, Any]]) -> list[str]:
-    problems = []
-    for node in nodes:
-        if node["role"] == FORMER:
-            problems.append(
-                f"{node['name']} is a former primary, {node['state']}: rejoin.yml -e node={node['name']} brings it back."
-            )
-        elif node["state"] in ("no answer", "absent", "stopped"):
-            problems.append(f"{node['name']}: {node['state']}.")
-        elif node["role"] == STANDBY and node["state"] != "streaming":
-            problems.append(f"{node['name']} is not streaming from the primary (state: {node['state']}).")
-        if node["slot_lost"]:
-            problems.append(f"{node['name']}: its slot '{node['slot']}' is lost; it must be built anew.")
-    return problems
+def _own_findings(
+    node: Mapping[str, Any], result: Mapping[str, Any] | None, view: View, slots: Mapping[str, str]
+) -> list[Finding]:
+    """What is not well with a node, by what it says and what the primary sees."""
+    name, state = node["name"], node["state"]
+    if node["role"] == FORMER:
+        rejoin = f"rejoin.yml -e node={name} brings it back."
+        return [Finding(name, "former_primary", f"{name} is a former primary, {state}.", rejoin)]
+    if state == UNREACHABLE:
+        return [Finding(name, "unreachable", f"{name}: unreachable.", "Look after its machine and the network to it.")]
+    if state == NOT_ASKED:
+        return [Finding(name, "not_asked", f"{name} was not asked.", "Run it again without --limit.")]
+    if state == ABSENT:
+        return [Finding(name, "absent", f"{name}: absent.", "site.yml makes it.")]
+    status = (result or {})["status"]
+    told = (result or {}).get("findings") or []
+    found = of_node(name, status.get("address"), told, slots)
+    if state == "stopped" and not found:
+        found = [Finding(name, "not_running", f"{name}: stopped.", "site.yml starts it.")]
+    misses = node["role"] == STANDBY and state == NOT_STREAMING and not found
+    if misses or (node["role"] == STANDBY and state not in (STREAMING, NOT_STREAMING) and not found):
+        words = f"{name} is not streaming from the primary (state: {state})."
+        found.append(Finding(name, "standby_missing" if misses else "not_streaming", words, _LOOK))
+    if node["slot_lost"] and not view.standbys.get(name):
+        words = f"{name}: its slot '{node['slot']}' is lost: the WAL that it needs is gone."
+        found.append(Finding(name, "slot_lost", words, f"rebuild_standby.yml -e node={name} clones it again.", name))
+    return found
+
+
+_LOOK = "Its log says why; site.yml lets it follow the primary."
 
 
 def cluster_table(document: Mapping[str, Any]) -> str:
-    """The document as people read it."""
+    """The document as people read it: long reasons below the table."""
     rows = [[title for title, _key in _COLUMNS]]
     rows += [[_cell(key, node[key]) for _title, key in _COLUMNS] for node in document["nodes"]]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
@@ -116,8 +181,12 @@ def cluster_table(document: Mapping[str, Any]) -> str:
     lines.insert(1, "  ".join("-" * width for width in widths))
     if document["pagila"]:
         lines += ["", "Pagila: {source} rows (scale {scale}, release {release})".format(**document["pagila"])]
-    problems = [f"! {problem}" for problem in document["problems"]]
-    return "\n".join([*lines, "", *(problems or ["All is well."])])
+    problems = [line for problem in document["problems"] for line in _wrapped(problem)]
+    return "\n".join([*lines, "", *([*problems, ""] if problems else []), document["summary"]])
+
+
+def _wrapped(problem: str) -> list[str]:
+    return textwrap.wrap(f"! {problem}", _WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 def _cell(key: str, value: Any) -> str:

@@ -4,19 +4,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
+
+NOT_ASKED: dict[str, Any] = {"not_asked": True}
 
 
 def status_results(names: Iterable[str], hostvars: Mapping[str, Any]) -> dict[str, Any]:
-    """The result of replication_status by node; {} where there is no server, None for a node that gave no answer."""
+    """The result of replication_status by node.
+
+    {} where there is no server, None for a node that gave no answer, ``not_asked`` for one that the run leaves out.
+    """
+    listed = list(names)
+    asked = _asked(listed, hostvars)
     answers: dict[str, Any] = {}
-    for name in names:
+    for name in listed:
         facts = hostvars[name]
-        asked = "version" in (facts.get("pg_server_node") or {})
+        if "version" not in (facts.get("pg_server_node") or {}):
+            answers[name] = None if name in asked else NOT_ASKED
+            continue
         status = facts.get("pg_server_status") or {}
-        answers[name] = (status if "status" in status else {}) if asked else None
+        answers[name] = status if "status" in status else {}
     return answers
+
+
+def _asked(names: Iterable[str], hostvars: Mapping[str, Any]) -> Container[str]:
+    """The hosts of the run: each one that answered has noted them all."""
+    noted = [(hostvars[name].get("pg_server_facts") or {}).get("asked") for name in names]
+    told = [set(hosts) for hosts in noted if hosts]
+    return set().union(*told) if told else set(names)
+
+
+def current_results(
+    names: Iterable[str], hostvars: Mapping[str, Any], active: Iterable[str], again: Iterable[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """As status_results, but what a node that has left the run said before counts no more: only what it said ``again``.
+
+    ``active`` are the hosts that the run still has.
+    """
+    results = status_results(names, hostvars)
+    said = {each["item"]: each if "status" in each else None for each in again if "item" in each}
+    left = [name for name, result in results.items() if result and name not in active and result is not NOT_ASKED]
+    return {**results, **{name: said.get(name) for name in left}}
 
 
 def pending_restarts(results: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

@@ -31,8 +31,11 @@ become=$(become_arguments "$@")
 if [ -z "$work" ]; then
     exec .venv/bin/ansible-playbook $become "$@"
 fi
-if ! .venv/bin/ansible-playbook $become "$@" -e output_file="$work/document" >"$work/output"; then
+ended=0
+.venv/bin/ansible-playbook $become "$@" -e output_file="$work/document" >"$work/output" || ended=$?
+if [ ! -e "$work/document" ]; then
     cat "$work/output" >&2
-    exit 1
+    exit "$((ended ? ended : 1))"
 fi
 cat "$work/document"
+exit "$ended" # a strict run fails after it has written the document

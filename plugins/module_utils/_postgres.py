@@ -63,8 +63,7 @@ REFUSALS = (
     (
         r"too many clients|remaining connection slots|too many connections for",
         "too_many_connections",
-        "Close connections (pg_terminate_backend, or stop the application that holds them), or raise max_connections"
-        " (needs a restart). Applications should not log in as superuser: they use up superuser_reserved_connections, too.",
+        "Close connections, or raise max_connections (needs a restart). Applications should not log in as superuser: they use up superuser_reserved_connections, too.",
     ),
     (
         r"starting up|not yet accepting|shutting down|in recovery mode",
@@ -215,7 +214,7 @@ def refused(params: dict[str, Any], words: str, replication: bool = False) -> Co
     purpose = " for replication" if replication else ""
     verb = "gave no answer to" if code == ConnectFailed.code else "refused"
     return ConnectFailed(
-        f"{address_of(params)} {verb} the login of '{params['login_user']}'{purpose}: {own_words(words) or words}",
+        f"{address_of(params)} {verb} the login of '{params['login_user']}'{purpose}: {(own_words(words) or words).rstrip('.')}.",
         remedy,
         code,
         address=address_of(params),

@@ -27,7 +27,12 @@ def options_of(role: str) -> dict[str, Any]:
     """The options of all entry points of a role, without secrets, which are not to be made for the sake of a check."""
     entries = yaml.safe_load((ROLES / role / "meta/argument_specs.yml").read_text())["argument_specs"]
     options = {name: option for entry in entries.values() for name, option in entry.get("options", {}).items()}
-    return {name: option for name, option in options.items() if not option.get("no_log")}
+    ranges = yaml.safe_load((ROLES / role / "vars/main.yml").read_text()).get(f"__{role}_ranges", {})
+    return {
+        name: {**option, "range": ranges.get(name.removeprefix(f"{role}_"), [0])}
+        for name, option in options.items()
+        if not option.get("no_log")
+    }
 
 
 class ActionModule(ActionBase):

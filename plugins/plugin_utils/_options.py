@@ -72,10 +72,23 @@ def problems(specifications: Mapping[str, Mapping[str, Any]], given: Mapping[str
     found = []
     for name in sorted(set(specifications) & set(given)):
         try:
-            typed_by(specifications[name], given[name], name)
+            _in_range(specifications[name], given[name], name)
         except OptionRefused as error:
             found.append(error)
     return found
+
+
+def _in_range(specification: Mapping[str, Any], given: Any, name: str) -> None:
+    """Numbers have a ``range``, from and to; without one they may not be negative."""
+    value, kind = typed_by(specification, given, name), specification.get("type", "str")
+    if kind not in ("int", "float"):
+        return
+    lowest, highest = [*specification.get("range", [0]), None][:2]
+    if value < lowest or (highest is not None and value > highest):
+        limits = f"from {lowest} to {highest}" if highest is not None else f"of at least {lowest}"
+        raise OptionRefused(
+            f"{name} is {_found(given, False)}, but must be {_NOUNS[kind]} {limits}.", _remedy(name, kind, "")
+        )
 
 
 def _found(value: Any, secret: bool) -> str:

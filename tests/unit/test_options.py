@@ -59,6 +59,17 @@ def test_converted_where_they_enter(role: str) -> None:
     }
 
 
+@pytest.mark.parametrize("role", ROLES)
+def test_ranges_are_of_numbers(role: str) -> None:
+    ranges = yaml.safe_load((ROOT / "roles" / role / "vars/main.yml").read_text()).get(f"__{role}_ranges", {})
+    numbers = {
+        name.removeprefix(f"{role}_")
+        for name, option in specification(role).items()
+        if option.get("type") in ("int", "float")
+    }
+    assert set(ranges) <= numbers
+
+
 def expressions(value: Any, is_expression: bool = False) -> Iterator[str]:
     """The Jinja in a YAML document, without the words that are quoted in it."""
     if isinstance(value, dict):
@@ -198,3 +209,19 @@ def test_problems_name_each_option_and_no_secret() -> None:
     }
     found = problems(specifications, {"a": "x", "b": "no", "c": "secret", "other": 1})
     assert [str(problem).partition(",")[0] for problem in found] == ["a is 'x'", "c is another value"]
+
+
+@pytest.mark.parametrize(
+    ("limits", "value", "words"),
+    [
+        ({}, -1, "a_port is -1, but must be a whole number of at least 0."),
+        ({}, "-1", "a_port is '-1', but must be a whole number of at least 0."),
+        ({}, 0, ""),
+        ({"range": [1]}, 0, "a_port is 0, but must be a whole number of at least 1."),
+        ({"range": [1, 65535]}, "70000", "a_port is '70000', but must be a whole number from 1 to 65535."),
+        ({"range": [1, 65535]}, 65535, ""),
+    ],
+)
+def test_ranges(limits: dict[str, Any], value: Any, words: str) -> None:
+    found = problems({"a_port": {"type": "int", **limits}}, {"a_port": value})
+    assert [problem.message for problem in found] == ([words] if words else [])

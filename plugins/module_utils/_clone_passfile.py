@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from ._datadir_swap import make_parents, write_file
 from ._errors import PgFleetError
 
+#: What clients before PostgreSQL 14 take.
+LONGEST_PASSWORD = 1024
 _FIELD = re.compile(r"((?:[^\\:]|\\.)*)(?::|$)")
 
 
@@ -21,9 +23,37 @@ class PassfileUnusable(PgFleetError):
     code = "passfile_unusable"
 
 
-def passfile_line(host: str, port: int, user: str, password: str) -> str:
-    """A line of a password file; it serves replication and every database."""
-    return ":".join(_escaped(field) for field in (host, str(port))) + ":*:" + ":".join(map(_escaped, (user, password)))
+class PasswordUnusable(PgFleetError):
+    """A password or a role's name cannot be used for replication."""
+
+    code = "password_unusable"
+
+
+def check_password(password: str) -> None:
+    """Refuse what no password file can hold. The message never has the password."""
+    if not password:
+        raise PasswordUnusable(
+            "The replication password is empty, and no server accepts an empty one.", "Give another one."
+        )
+    if any(char in password for char in "\n\r\0"):
+        raise PasswordUnusable(
+            "The replication password has a line break or a null character, which no password file can hold.",
+            "Give another one; in YAML, '|' and '>' add a line break at the end.",
+        )
+    if len(password.encode(errors="replace")) > LONGEST_PASSWORD:
+        raise PasswordUnusable(
+            f"The replication password has more than {LONGEST_PASSWORD} bytes.", "Give a shorter one."
+        )
+
+
+def passfile_line(host: str, port: int, user: str, password: str, database: str = "*") -> str:
+    """A line of a password file; by itself it serves replication and every database."""
+    return ":".join([_escaped(host), str(port), database, _escaped(user), _escaped(password)])
+
+
+def passfile_text(servers: Iterable[tuple[str, int]], user: str, password: str) -> str:
+    """The file of a node: for replication from every server of its fleet."""
+    return "".join(passfile_line(host, port, user, password, "replication") + "\n" for host, port in servers)
 
 
 def _escaped(field: str) -> str:
@@ -36,7 +66,7 @@ def _fields(line: str) -> list[str]:
 
 def find_password(text: str, host: str, port: int, user: str) -> str | None:
     """What libpq would find for a replication connection: the first line that matches counts."""
-    for line in text.splitlines():
+    for line in text.split("\n"):
         fields = _fields(line)
         if line.startswith("#") or len(fields) < 5:
             continue
@@ -51,7 +81,7 @@ def with_password(text: str, host: str, port: int, user: str, password: str) -> 
     if find_password(text, host, port, user) == password:
         return text
     stale = (host, str(port), user)
-    lines = [line for line in text.splitlines() if _address(line) != stale]
+    lines = [line for line in text.split("\n") if line and _address(line) != stale]
     return "\n".join([passfile_line(host, port, user, password), *lines]) + "\n"
 
 

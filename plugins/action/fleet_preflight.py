@@ -25,6 +25,7 @@ SPEC: dict[str, Any] = {
     "min_free_mb": {"type": "int", "default": 0},
     "repository": {"type": "str", "default": "pgdg"},
     "releases": {"type": "dict"},
+    "replication_password": {"type": "str", "no_log": True},
 }
 
 
@@ -44,6 +45,8 @@ def _member(name: str, facts: Mapping[str, Any]) -> Member:
         slot=str(known["slot"]),
         cluster=str(known["cluster"]),
         hba_rules=known["hba_rules"],
+        replication_user=str(known["replication_user"]),
+        rewind_user=str(known["rewind_user"]),
     )
 
 

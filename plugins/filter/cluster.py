@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.pgfleet.cluster.plugins.module_utils._clone_passfile import passfile_text
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._files import differing
 from ansible_collections.pgfleet.cluster.plugins.module_utils._report import cluster_document, cluster_table
@@ -46,10 +47,39 @@ def report(
     return cluster_document(results, addresses, list(first_primaries), pagila or {}, slots)
 
 
+def text_of_passfile(servers: Iterable[Mapping[str, Any]], user: str, password: Any) -> str:
+    return passfile_text([(str(server["host"]), int(server["port"])) for server in servers], user, str(password))
+
+
+def stale_passfiles(names: Iterable[str], hostvars: Mapping[str, Any], text: str, owner: str) -> list[str]:
+    """Nodes whose password file is there and is another one; one that was not there has just been written."""
+    stale = []
+    for name in names:
+        facts = hostvars[name].get("pg_server_facts") or {}
+        path = facts.get("passfile", "")
+        found = ((hostvars[name].get("pg_server_node") or {}).get("files") or {}).get(path)
+        if found and differing([{"path": path, "secret_content": text}], {path: found}, owner):
+            stale.append(name)
+    return stale
+
+
+def refused_logins(names: Iterable[str], hostvars: Mapping[str, Any], result: str) -> list[str]:
+    """A sentence for each node whose result is no accepted login."""
+    answers = {name: hostvars[name].get(result) or {} for name in names}
+    return [
+        f"{name}: {answer.get('refusal') or answer.get('msg') or 'no answer.'}"
+        for name, answer in answers.items()
+        if answer.get("proven") is not True
+    ]
+
+
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
             "files_that_differ": speaking(differing),
+            "passfile_text": text_of_passfile,
+            "refused_logins": refused_logins,
             "report": report,
+            "stale_passfiles": stale_passfiles,
             "status_table": speaking(cluster_table),
         }

@@ -9,9 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ._clone_passfile import check_password
 from ._errors import PgFleetError
 from ._hba.check import check_rules
 from ._hba.wanted import wanted_rules
+from ._role.names import role_names_problem
 
 _MB = 1024 * 1024
 #: What PostgreSQL keeps of a name (NAMEDATALEN - 1).
@@ -53,6 +55,8 @@ class Member:
     cluster: str = ""
     adopt: bool = False
     hba_rules: Sequence[Mapping[str, Any]] = ()
+    replication_user: str = "replicator"
+    rewind_user: str = "pgfleet_rewind"
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ class Wishes:
     min_free_mb: int = 0
     repository: str = "pgdg"
     releases: Mapping[str, int] | None = None
+    replication_password: str | None = None
 
 
 def refuse(problems: Sequence[Problem]) -> None:
@@ -96,6 +101,7 @@ def preflight_problems(members: Sequence[Member], wishes: Wishes) -> list[Proble
     return [
         *([] if _is_fleet_name(wishes.fleet) else [_fleet_name(members, wishes)]),
         *_doubles(members),
+        *_password(members, wishes),
         *(problem for member in members for problem in _member(member, wishes)),
     ]
 
@@ -123,7 +129,7 @@ def _member(member: Member, wishes: Wishes) -> Iterator[Problem]:
             f"Use one of: {', '.join(sorted(wishes.releases))}.",
         )
         return
-    checks = (_node_name, _cluster_name, _slot_name, _address, _rules, _foreign_port, _foreign_cluster)
+    checks = (_node_name, _cluster_name, _slot_name, _address, _rules, _roles, _foreign_port, _foreign_cluster)
     yield from (problem for check in checks if (problem := check(member)))
     yield from (problem for each in (_space, _version) if (problem := each(member, wishes)))
     yield from _place(member)
@@ -328,3 +334,17 @@ def _rules(member: Member) -> Problem | None:
     except PgFleetError as error:
         return Problem(member.name, error.code, f"pg_server_hba_rules: {error.message}", error.remedy)
     return None
+
+
+def _roles(member: Member) -> Problem | None:
+    problem = role_names_problem(member.replication_user, member.rewind_user)
+    return Problem(member.name, "role_name_invalid", *problem) if problem else None
+
+
+def _password(members: Sequence[Member], wishes: Wishes) -> Iterator[Problem]:
+    if wishes.replication_password is None:
+        return
+    try:
+        check_password(wishes.replication_password)
+    except PgFleetError as error:
+        yield Problem(members[0].name if members else "fleet", error.code, error.message, error.remedy)

@@ -44,6 +44,10 @@ options:
   passfile:
     description: Password file of the server's own machine. It tells which password the standbys have now.
     type: path
+  reason:
+    description: For V(restored), who was refused and why. The task then fails with these words.
+    type: str
+    default: ""
   prove_host:
     description: Address of the server for the login that proves the role. Empty tries none.
     type: str
@@ -56,7 +60,7 @@ attributes:
     description: The role of a rewind is given a new hour each time.
     support: partial
 notes:
-  - On failure RV(ignore:code) is C(role_foreign), C(role_not_changed), C(password_unusable) or one of those of a refused login.
+  - On failure RV(ignore:code) is C(role_foreign), C(role_not_changed), C(password_unusable), C(login_not_proved) or one of those of a refused login.
 seealso:
   - module: pgfleet.cluster.replication_passfile
   - module: community.postgresql.postgresql_user
@@ -122,6 +126,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._clone_passfile im
     read_passfile,
 )
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_swap import write_file
+from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import ConnectFailed, PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import Server, connect, require_psycopg2
 from ansible_collections.pgfleet.cluster.plugins.module_utils._role.plan import (
@@ -145,6 +150,12 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._role.server impor
 HOUR = 3600
 
 
+class LoginNotProved(PgFleetError):
+    """A node cannot log in with the password that the fleet is to have."""
+
+    code = "login_not_proved"
+
+
 def present(module: AnsibleModule, server: Server) -> dict[str, Any]:
     params = module.params
     check_password(params["password"])
@@ -162,7 +173,7 @@ def present(module: AnsibleModule, server: Server) -> dict[str, Any]:
             grant_rewind(server, params["name"])
     differs = bool(found and found.has_password and not found.password_matches and not plan.password)
     if not (differs or module.check_mode or rewind or not params["prove_host"]):
-        prove(module)
+        prove(module, server)
     for words in plan.warnings:
         module.warn(words)
     after = wanted.shown() if not differs else {**wanted.shown(), "password": "(another one)"}
@@ -186,10 +197,14 @@ def keep_old_password(params: dict[str, Any], plan: RolePlan, stored: str | None
         write_file(params["note"], json.dumps({"role": params["name"], "verifier": stored}))
 
 
-def prove(module: AnsibleModule) -> None:
+def prove(module: AnsibleModule, server: Server) -> None:
     params = module.params
     login = {"login_host": params["prove_host"], "login_user": params["name"], "login_password": params["password"]}
-    words = prove_own_login({**params, **login, "login_unix_socket": ""})
+    try:
+        words = prove_own_login({**params, **login, "login_unix_socket": ""})
+    except ConnectFailed:
+        give_back(params, server)
+        raise
     if words:
         module.warn(words)
 
@@ -208,16 +223,27 @@ def absent(module: AnsibleModule, server: Server) -> dict[str, Any]:
     }
 
 
-def restored(module: AnsibleModule, server: Server) -> dict[str, Any]:
-    params = module.params
-    if not os.path.exists(params["note"]):
-        return {"changed": False, "changes": []}
+def give_back(params: dict[str, Any], server: Server) -> bool:
+    """The password that the role had before it was changed, where a note keeps it."""
+    if not (params["note"] and os.path.exists(params["note"])):
+        return False
     with open(params["note"], encoding="utf-8") as file:
         kept = json.load(file)
+    set_verifier(server, kept["role"], kept["verifier"])
+    os.unlink(params["note"])
+    return True
+
+
+def restored(module: AnsibleModule, server: Server) -> dict[str, Any]:
+    there = os.path.exists(module.params["note"])
     if not module.check_mode:
-        set_verifier(server, kept["role"], kept["verifier"])
-        os.unlink(params["note"])
-    return {"changed": True, "changes": ["password"]}
+        give_back(module.params, server)
+    if module.params["reason"]:
+        raise LoginNotProved(
+            f"The replication login was refused: {module.params['reason']}",
+            f"The password files are as they were, and {'so is the password of the role' if there else 'the role was not changed'}.",
+        )
+    return {"changed": there, "changes": ["password"] if there else []}
 
 
 def settled(module: AnsibleModule) -> dict[str, Any]:
@@ -246,6 +272,7 @@ def main() -> NoReturn:
             rotate={"type": "bool", "default": True},
             note={"type": "path"},
             passfile={"type": "path"},
+            reason={"type": "str", "default": ""},
             prove_host={"type": "str", "default": ""},
         ),
         required_if=[

@@ -240,7 +240,7 @@ def restored(module: AnsibleModule, server: Server) -> dict[str, Any]:
         give_back(module.params, server)
     if module.params["reason"]:
         raise LoginNotProved(
-            f"The replication login was refused: {module.params['reason']}",
+            f"The replication login is not proved from every node. {module.params['reason']}",
             f"The password files are as they were, and {'so is the password of the role' if there else 'the role was not changed'}.",
         )
     return {"changed": there, "changes": ["password"] if there else []}

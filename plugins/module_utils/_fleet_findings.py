@@ -82,9 +82,11 @@ def of_node(
     for each in reasons:
         facts = {key: value for key, value in each.items() if key not in ("code", "message", "remedy")}
         about = each.get("standby") or owners.get(str(each.get("slot")))
-        message = each["message"].replace(address, name) if address else each["message"]
+        message = str(each["message"]).replace(address, name) if address else str(each["message"])
         message = f"{name}: stopped. {message}" if each["code"] == "not_running" else message
-        remedy = _REMEDIES.get(each["code"], each["remedy"]).format(node=name)
+        remedy = str(each.get("remedy") or "")
+        if each["code"] in _REMEDIES and not each.get("causes"):
+            remedy = _REMEDIES[each["code"]].format(node=name)
         if each["code"] == "slot_lost" and about in slots and about != name:
             remedy = f"rebuild_standby.yml -e node={about} clones it again."
         found.append(Finding(name, each["code"], message, remedy, about, facts))

@@ -63,7 +63,8 @@ REFUSALS = (
     (
         r"too many clients|remaining connection slots|too many connections for",
         "too_many_connections",
-        "Close connections, or raise max_connections (needs a restart). Applications should not log in as superuser: they use up superuser_reserved_connections, too.",
+        "Close connections, or raise max_connections (needs a restart). Applications should not log in as superuser:"
+        " they use up superuser_reserved_connections, too.",
     ),
     (
         r"starting up|not yet accepting|shutting down|in recovery mode",

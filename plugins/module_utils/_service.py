@@ -58,8 +58,8 @@ def act(params: Mapping[str, Any], action: str, bin_dir: str) -> None:
     log = params["log_file"]
     offset = os.path.getsize(log) if log and os.path.exists(log) else 0
     command = ["systemctl", action, params["unit"]] if params["unit"] else pg_ctl(params, action, bin_dir)
-    # A unit's own patience may be an hour; who would kill the server does not wait for that.
-    patience = params["timeout"] if params["unit"] and action == "stop" and params["kill"] else None
+    # A unit's own patience may be an hour.
+    patience = params["timeout"] if params["unit"] and action == "stop" else None
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,

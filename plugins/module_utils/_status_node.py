@@ -31,7 +31,9 @@ from ._postgres import address_of
 from ._reasons import Reason, reason
 from ._status import ABSENT as ABSENT_ROLE
 from ._status import PRIMARY, STANDBY, UNKNOWN, Checksums, Lsns, Status, Wal, read_assignments, upstream_of
+from ._surroundings import look_around
 from ._upstream import parse_conninfo
+from ._why_stopped import causes
 
 _KNOCK_SECONDS = 2.0
 _WAL_FILE = re.compile("[0-9A-F]{24}")
@@ -59,7 +61,7 @@ def read_silent(params: Mapping[str, Any], failure: ConnectFailed) -> tuple[Stat
     if not spoken:
         answer = _without_reply(answer, data)
     status = _from_directory(replace(blank, running=spoken or data.server_pid is not None, answer=answer), data)
-    return status, (_why(status, data, failure),)
+    return status, (_why(status, data, failure, params),)
 
 
 def _understood(params: Mapping[str, Any], path: str | None) -> str:
@@ -105,7 +107,7 @@ def refusal_reason(failure: ConnectFailed) -> Reason:
     return reason(failure.code, failure.message, failure.remedy, server_words=words)
 
 
-def _why(status: Status, data: DataDir, failure: ConnectFailed) -> Reason:
+def _why(status: Status, data: DataDir, failure: ConnectFailed, params: Mapping[str, Any]) -> Reason:
     """Why there is no session, by what the data directory adds to the failure."""
     if status.answer == FROZEN:
         return reason(
@@ -121,7 +123,7 @@ def _why(status: Status, data: DataDir, failure: ConnectFailed) -> Reason:
             f"{_elsewhere(data)}.",
             server_pid=data.server_pid,
         )
-    return refusal_reason(failure) if status.running else _why_not(data, status.address)
+    return refusal_reason(failure) if status.running else _why_not(data, status.address, params)
 
 
 def process_state(pid: int | None) -> str:
@@ -142,17 +144,23 @@ def _elsewhere(data: DataDir) -> str:
     return f"; postmaster.pid says port {port}, {' and '.join(places)}" if places else ""
 
 
-def _why_not(data: DataDir, address: str) -> Reason:
+def _why_not(data: DataDir, address: str, params: Mapping[str, Any]) -> Reason:
     if data.vacant:
         found = "is empty" if data.exists else "does not exist"
         return reason("data_directory_missing", f"No server answers at {address}, and {data.path} {found}.")
     if not data.valid:
         found = "an unfinished copy" if data.unfinished else "not a cluster"
         return reason("data_directory_invalid", f"No server answers at {address}, and {data.path} holds {found}.")
+    around = look_around(data.path, data.cluster_state, params.get("log_file"), params.get("unit"))
+    seen = causes(around)
+    sentence = f"No server runs in {data.path}; its cluster state is '{data.cluster_state}'."
     return reason(
         "not_running",
-        f"No server runs in {data.path}; its cluster state is '{data.cluster_state}'.",
+        " ".join([sentence, *(each.sentence for each in seen)]),
+        next((each.remedy for each in seen if each.remedy), ""),
         cluster_state=data.cluster_state,
+        causes=[each.code for each in seen],
+        unit_state=around.unit_state,
     )
 
 

@@ -54,16 +54,36 @@ def explain_silence(status: Status, conninfo: Mapping[str, str], timeout: int = 
     if upstream is None:
         return (reason("no_upstream", f"{status.address} has no primary_conninfo and follows nobody."),)
     target: dict[str, Any] = {**conninfo, "application_name": "pgfleet", "connect_timeout": timeout}
-    try:
-        connection = psycopg2.connect(connection_factory=psycopg2.extras.PhysicalReplicationConnection, **target)
-    except psycopg2.Error as error:
-        return (_login_refused(status, upstream, _words(error)),)
-    try:
-        return tuple(_ask(connection, status, upstream))
-    except psycopg2.Error as error:
-        return (_said(_words(error), status, upstream),)
-    finally:
-        connection.close()
+    for question in (_ask, _ask_for_wal):  # one that has begun to stream takes no more commands
+        try:
+            connection = psycopg2.connect(connection_factory=psycopg2.extras.PhysicalReplicationConnection, **target)
+        except psycopg2.Error as error:
+            return (_login_refused(status, upstream, _words(error)),)
+        try:
+            found = tuple(question(connection, status, upstream))
+        except psycopg2.Error as error:
+            return (_broken_off(error, status, upstream),)
+        finally:
+            connection.close()
+        if found:
+            return found
+    return ()
+
+
+def _broken_off(error: Exception, status: Status, upstream: Upstream) -> Reason:
+    """The server's refusal; or that the connection ended, of which only the client library speaks."""
+    if _by_server(error):
+        return _said(_words(error), status, upstream)
+    return reason(
+        "upstream_unreachable",
+        f"The connection to {_at(upstream)}, which {status.address} follows, ended while it was asked.",
+        "Try again; when it lasts, read the log of that server.",
+    )
+
+
+def _by_server(error: Any) -> bool:
+    """The client library's own words have no SQLSTATE."""
+    return bool(error.pgcode)
 
 
 def _login_refused(status: Status, upstream: Upstream, words: str) -> Reason:
@@ -80,10 +100,8 @@ def _login_refused(status: Status, upstream: Upstream, words: str) -> Reason:
 
 
 def _ask(connection: Any, status: Status, upstream: Upstream) -> Iterator[Reason]:
-    """Identity first, then the slot, then the WAL: each makes sense only when the one before is right."""
-    cursor = connection.cursor()
-    cursor.execute("IDENTIFY_SYSTEM")
-    system, timeline, end = cursor.fetchone()[:3]
+    """Identity first, then the slot: each makes sense only when the one before is right."""
+    system, timeline, _end = _identify(connection)
     if system != status.system_identifier:
         yield reason(
             "wrong_system_identifier",
@@ -97,10 +115,20 @@ def _ask(connection: Any, status: Status, upstream: Upstream) -> Iterator[Reason
         words = _slot_words(connection, upstream.slot, timeline)
         if words:
             yield _said(words, status, upstream)
-            return
-    words = _wal_words(connection, status, end)
+
+
+def _ask_for_wal(connection: Any, status: Status, upstream: Upstream) -> Iterator[Reason]:
+    words = _wal_words(connection, status, _identify(connection)[2])
     if words:
         yield _said(words, status, upstream)
+
+
+def _identify(connection: Any) -> tuple[str, int, str]:
+    """System identifier, timeline and end of WAL of the server."""
+    cursor = connection.cursor()
+    cursor.execute("IDENTIFY_SYSTEM")
+    system, timeline, end = cursor.fetchone()[:3]
+    return system, timeline, end
 
 
 def _slot_words(connection: Any, slot: str, timeline: int) -> str | None:
@@ -137,6 +165,8 @@ def _refusal(connection: Any, command: str, patience: float = 0) -> str | None:
         while cursor.read_message() is None and time.monotonic() < deadline:
             select.select([connection], [], [], max(0, deadline - time.monotonic()))
     except psycopg2.Error as error:
+        if not _by_server(error):
+            raise
         return _words(error)
     return None
 

@@ -65,6 +65,10 @@ options:
     description: Whether a server that somebody else made under the name O(cluster) is this node's.
     type: bool
     default: false
+  unit:
+    description: The systemd unit of the server. V(auto) is that of postgresql-common where systemd runs the machine; empty means none.
+    type: str
+    default: auto
   releases:
     description: Supported systems, as C(ID-VERSION_ID) of os-release, and the PostgreSQL version that each ships.
     type: dict
@@ -108,6 +112,19 @@ service_manager:
   returned: success
   type: str
   sample: none
+unit:
+  description: The systemd unit of the server; empty on a machine without systemd.
+  returned: success
+  type: str
+  sample: postgresql@15-main
+unit_state:
+  description:
+    - State of that unit, V(masked), V(not-found), V(failed), V(active), V(inactive) or another word of C(systemctl show). A server whose
+      unit is masked cannot be started again once it has been stopped.
+    - Null without a unit.
+  returned: success
+  type: str
+  sample: active
 missing_packages:
   description: Packages that are needed and not installed.
   returned: success
@@ -305,6 +322,8 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._place_read import
     server_of,
 )
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import PSYCOPG2_ERROR
+from ansible_collections.pgfleet.cluster.plugins.module_utils._surroundings import show_unit
+from ansible_collections.pgfleet.cluster.plugins.module_utils._why_stopped import unit_state
 
 
 def missing_locales(wanted: list[str]) -> list[str]:
@@ -323,8 +342,9 @@ def describe(path: str) -> dict[str, str]:
     return {"sha256": digest, "owner": owner_name(found.st_uid), "mode": f"{stat.S_IMODE(found.st_mode):04o}"}
 
 
-def ask_server(params: dict[str, Any], data: str, bin_dir: str, reached_by: dict[str, Any]) -> dict[str, Any] | None:
+def ask_server(params: dict[str, Any], place: dict[str, Any]) -> dict[str, Any] | None:
     """The server's status, by the login of its own user; None where nobody could ask."""
+    bin_dir, reached_by = place["bin_dir"], place["reached_by"]
     if not params["unix_socket_directory"] or PSYCOPG2_ERROR or not os.path.isdir(bin_dir):
         return None
     try:
@@ -335,8 +355,10 @@ def ask_server(params: dict[str, Any], data: str, bin_dir: str, reached_by: dict
     login.update(
         login_unix_socket=reached_by["unix_socket_directory"],
         login_port=reached_by["port"],
-        data_directory=data,
+        data_directory=place["data_directory"],
         bin_dir=bin_dir,
+        log_file=place["log_file"],
+        unit=place["unit"],
     )
     found = call_as(params["owner"], lambda: look_until(login))
     return {part: found[part] for part in ("status", "reasons", "findings")}
@@ -404,7 +426,9 @@ def run(params: dict[str, Any]) -> dict[str, Any]:
     version = choose_version(params["version"], release, params["releases"])
     place = describe_place(params, wanted_node(params, version))
     files = [expand(path, place["version"], place["cluster"]) for path in params["files"]]
-    server = ask_server(params, place["data_directory"], place["bin_dir"], place["reached_by"])
+    unit = params["unit"] if params["unit"] != "auto" else f"postgresql@{place['version']}-{place['cluster']}"
+    place["unit"] = unit if service_manager() == "systemd" else ""
+    server = ask_server(params, place)
     if server:
         server["findings"] += place["differences"]
     return {
@@ -415,6 +439,7 @@ def run(params: dict[str, Any]) -> dict[str, Any]:
             "name": release.get("PRETTY_NAME"),
         },
         "service_manager": service_manager(),
+        "unit_state": unit_state(show_unit(place["unit"])),
         "missing_packages": missing_packages([expand(name, version, "") for name in params["packages"]]),
         "missing_locales": missing_locales(params["locales"]),
         "files": {path: describe(path) for path in files},
@@ -439,6 +464,7 @@ def main() -> NoReturn:
             "fleet": {"type": "str", "default": ""},
             "node": {"type": "str", "default": ""},
             "adopt": {"type": "bool", "default": False},
+            "unit": {"type": "str", "default": "auto"},
             "releases": {"type": "dict", "required": True},
         },
         supports_check_mode=True,

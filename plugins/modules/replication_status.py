@@ -29,6 +29,12 @@ options:
   bin_dir:
     description: Directory with C(pg_controldata). Without it the usual places are searched.
     type: path
+  log_file:
+    description: The server's log. When the server does not run, RV(reasons) has the words it ended with, or those of a start that failed.
+    type: path
+  unit:
+    description: The server's systemd unit. When the server does not run, RV(reasons) says whether it is masked or has failed.
+    type: str
   expect:
     description:
       - What must be true. An empty dictionary only expects that the server lets us in and, on a standby, that it streams.
@@ -444,6 +450,8 @@ def main() -> NoReturn:
         argument_spec=connection_spec(
             data_directory={"type": "path"},
             bin_dir={"type": "path"},
+            log_file={"type": "path"},
+            unit={"type": "str"},
             expect={"type": "dict", "options": EXPECT_SPEC},
             wait={"type": "float", "default": 0},
             sizes={"type": "bool", "default": False},

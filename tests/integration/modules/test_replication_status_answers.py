@@ -160,3 +160,35 @@ def test_frozen_and_not_listening(ask, servers):
     primary.stop()
     assert ask(primary)[0]["answer"] == "stopped"
     assert ask(primary, data_directory=str(servers.data("gone")))[0]["answer"] == "absent"
+
+
+def test_why_it_does_not_run(module, servers):
+    primary = servers.primary("primary")
+    place = servers.data("tablespace")
+    servers.run("mkdir", place)
+    primary.psql(f"CREATE TABLESPACE elsewhere LOCATION '{place}'")
+
+    def why():
+        options = {"data_directory": str(primary.data), "log_file": str(primary.log), **primary.login}
+        (found,) = module("replication_status", **options)["reasons"]
+        assert found["code"] == "not_running"
+        return found
+
+    primary.stop()
+    assert (why()["causes"], "received fast shutdown request" in why()["message"]) == (["log"], True)
+    primary.write_config(work_mem="much")
+    starting = servers.as_owner(
+        servers.bin_dir() / "pg_ctl", "start", "-s", "-w", "-D", primary.data, "-l", primary.log
+    )
+    subprocess.run(starting, check=False, cwd="/", capture_output=True)
+    assert 'invalid value for parameter "work_mem": "much"' in why()["message"]
+    servers.run("mv", place, f"{place}.away")
+    assert why()["causes"] == ["directory_missing", "log"]
+    assert str(place) in why()["message"]
+    assert "Mount" in why()["remedy"]
+    servers.run("mv", f"{place}.away", place)
+    primary.write_config(work_mem="4MB")
+    primary.start()
+    os.kill(primary.pid, signal.SIGKILL)
+    until(lambda: not primary.running)
+    assert why()["causes"] == ["ended_without_shutdown"]

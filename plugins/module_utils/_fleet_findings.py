@@ -39,6 +39,7 @@ _DOWN = frozenset(
 _SEEN_THERE = frozenset(("not_streaming", "slot_inactive", "standby_missing"))
 _REMEDIES = {
     "not_running": "site.yml starts it; when it does not stay up, its log says why.",
+    "no_hba_entry": "site.yml writes the rules of pg_hba.conf again and reloads.",
     "pending_restart": "restart.yml restarts the servers one after the other.",
     "reload_pending": "site.yml reloads it, or SELECT pg_reload_conf() there.",
     "wal_removed": "rebuild_standby.yml -e node={node} clones it again.",

@@ -11,14 +11,19 @@ from typing import Any
 from ._errors import ConnectFailed
 from ._expectations import Expectations, check
 from ._findings import findings
-from ._reasons import Reason, unique
+from ._reasons import Reason, reason, unique
 from ._status import Status
 from ._status_node import read_silent, refusal_reason
 from ._status_server import Watch
+from ._surroundings import show_unit
 from ._upstream import explain_silence
+from ._why_stopped import unit_state
 
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 1.0
+#: What no waiting heals: a person must correct a file. The pause is for a reload that is under way.
+LASTING = {"settings_error", "hba_error"}
+LASTING_SECONDS = 5.0
 #: Reasons for which it is worth asking the upstream server.
 SILENCE = {"no_wal_receiver", "not_streaming", "lagging", "not_replayed"}
 
@@ -31,7 +36,7 @@ def look_until(
     with Watch(params) as watch:
         status, trouble, unmet = _observe_until(watch, expect, wait)
         waited = time.monotonic() - started
-        found = findings(status)
+        found = findings(status) + _unit_trouble(status, params.get("unit"))
         asked = found if expect is None else unmet
         why = _silence(watch, status) if any(each.code in SILENCE for each in asked) else ()
         size = watch.database_bytes() if sizes else None
@@ -49,13 +54,15 @@ def _observe_until(
     watch: Watch, expect: Expectations | None, wait: float
 ) -> tuple[Status, tuple[Reason, ...], tuple[Reason, ...]]:
     """Status, trouble and unmet expectations, as soon as there are none or when the time is up."""
-    deadline = time.monotonic() + wait
+    started = time.monotonic()
+    deadline = started + wait
     pause = FIRST_PAUSE
     while True:
         status, trouble = _observe(watch, deadline - time.monotonic() if wait else 0)
         unmet = check(status, expect) if expect else ()
         left = deadline - time.monotonic()
-        if expect is None or not (trouble or unmet) or left <= 0:
+        lasting = {each.code for each in trouble + unmet} <= LASTING and time.monotonic() - started > LASTING_SECONDS
+        if expect is None or not (trouble or unmet) or left <= 0 or lasting:
             return status, trouble, unmet
         time.sleep(min(pause, left))
         pause = min(pause * 1.5, LONGEST_PAUSE)
@@ -68,6 +75,15 @@ def _observe(watch: Watch, patience: float) -> tuple[Status, tuple[Reason, ...]]
         return status, () if watch.refusal is None else (refusal_reason(watch.refusal),)
     except ConnectFailed as failure:
         return read_silent(watch.params, failure)
+
+
+def _unit_trouble(status: Status, unit: str | None) -> tuple[Reason, ...]:
+    """A server that runs and could not be started again: worth knowing before somebody stops it."""
+    if not status.running or unit_state(show_unit(unit)) != "masked":
+        return ()
+    return (
+        reason("unit_masked", f"{status.address} runs, but its unit {unit} is masked: once stopped, it stays stopped."),
+    )
 
 
 def _silence(watch: Watch, status: Status) -> tuple[Reason, ...]:

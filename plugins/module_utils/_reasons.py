@@ -46,6 +46,7 @@ REMEDIES = {
     "reload_pending": "Reload it (SELECT pg_reload_conf()).",
     "settings_error": "Correct that line and reload.",
     "hba_error": "Correct that line and reload; until then the old rules stay in force.",
+    "unit_masked": "systemctl unmask it.",
     "not_visible": "Log in as a superuser, or grant the role what it needs to see this.",
     "checksum_failures": "Its log names the damaged files; clone a standby anew, restore a primary.",
     "archive_stuck": "End what archive_command waits for; what it could not archive is kept.",

@@ -108,7 +108,9 @@ options:
         type: bool
         default: false
   wait:
-    description: Seconds to wait for O(expect). Polls every 0.2 seconds at first and every second later, over one connection.
+    description:
+      - Seconds to wait for O(expect). Polls every 0.2 seconds at first and every second later, over one connection.
+      - When only lines of configuration files are in the way, which no waiting heals, it gives up after 5 seconds.
     type: float
     default: 0
   sizes:

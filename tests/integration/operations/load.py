@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.pgfleet.cluster.tests.integration.fleet import NODES, as_postgres
 
-__all__ = ["NODES", "Ledger", "kill", "leader", "leads", "refuse", "roles", "started", "succeed", "writing"]
+__all__ = ["NODES", "Ledger", "full", "kill", "leader", "leads", "refuse", "roles", "started", "succeed", "writing"]
 
 
 class Ledger:
@@ -94,6 +94,29 @@ def leads(fleet: Any, name: str) -> None:
         for node in NODES
     }
     assert fleet.site().changed == 0
+
+
+@contextmanager
+def full(fleet: Any, node: str) -> Iterator[None]:
+    """Superuser sessions on every connection of a server, the reserved ones too."""
+    program = (
+        "import psycopg2, sys\n"
+        "held = []\n"
+        "try:\n"
+        "    while True: held.append(psycopg2.connect(host='/var/run/postgresql', port=sys.argv[1], user='postgres', dbname='postgres'))\n"
+        "except psycopg2.OperationalError: print(len(held), flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    process = subprocess.Popen(
+        [*as_postgres(), "/usr/bin/python3", "-c", program, str(fleet.ports[node])], cwd="/",
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert process.stdout
+        assert int(process.stdout.readline()) > 0
+        yield
+    finally:
+        process.communicate("")
 
 
 def started(fleet: Any, node: str) -> str:

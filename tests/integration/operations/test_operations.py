@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -13,6 +14,7 @@ import yaml
 
 from ansible_collections.pgfleet.cluster.tests.integration.operations.load import (
     NODES,
+    full,
     kill,
     leader,
     leads,
@@ -77,6 +79,42 @@ def test_a_promotion_that_fails_is_taken_back(cluster: Any) -> None:
 
 def test_a_failover_is_refused_while_the_primary_is_well(cluster: Any) -> None:
     refuse(cluster, "failover", "primary is a primary and takes writes")
+
+
+def test_a_full_primary_is_alive(cluster: Any) -> None:
+    file = cluster.folder / "full.json"
+    with full(cluster, "primary"):
+        refuse(cluster, "failover", "primary is a primary and alive")
+        refuse(cluster, "site", "its server accepts no session (too many clients)")
+        run = cluster.play("playbooks/status.yml", "-e", "strict=yes", "-e", "output=json", "-e", f"output_file={file}")
+        assert run.returncode != 0
+        assert "1 finding: too_many_connections on primary." in " ".join(run.output.split())
+    document = json.loads(file.read_text())
+    primary, *standbys = document["nodes"]
+    assert (primary["answer"], primary["server_words"]) == ("too_many_clients", "sorry, too many clients already")
+    assert primary["state"] == "too many clients"
+    assert {node["state"] for node in standbys} == {"streaming"}
+    assert [(each["node"], each["code"]) for each in document["findings"]] == [("primary", "too_many_connections")]
+
+
+def test_findings_and_limits_are_said(cluster: Any) -> None:
+    cluster.psql("node1", "ALTER SYSTEM SET shared_buffers = '33MB'")
+    cluster.psql("node1", "SELECT pg_reload_conf()")
+    try:
+        run = cluster.play("playbooks/verify.yml", strict=True)
+        words = " ".join(run.output.split())
+        assert run.returncode != 0
+        assert (
+            words.index("pending_restart on node1") < words.index("Replayed after:") < words.index("This run is strict")
+        )
+    finally:
+        cluster.psql("node1", "ALTER SYSTEM RESET shared_buffers")
+        cluster.psql("node1", "SELECT pg_reload_conf()")
+    run = succeed(cluster, "status", "--limit", "node1")
+    assert "primary, node2, node3 were not asked, because this run is limited" in " ".join(run.output.split())
+    assert "promote" not in run.output
+    refused = cluster.play("playbooks/failover.yml", "--limit", "node1,node2", fenced=True)
+    assert "not_asked" in refused.output
 
 
 def test_failover_and_rejoin(cluster: Any) -> None:

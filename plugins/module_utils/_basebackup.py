@@ -41,6 +41,7 @@ class CloneFacts:
     place: Place
     source: Source
     bin_version: int
+    differs_at: int | None = None
 
 
 def plan_clone(facts: CloneFacts, force: bool = False, rebuild: bool = False) -> Plan:
@@ -53,7 +54,7 @@ def plan_clone(facts: CloneFacts, force: bool = False, rebuild: bool = False) ->
     _check_versions(facts)
     if dest.incoming == "swapping":
         return Plan(CLONED, "finish_swap", f"A verified clone of an earlier run waits to become '{dest.path}'.", True)
-    problem = None if dest.vacant else find_problem(dest, facts.source)
+    problem = None if dest.vacant else find_problem(dest, facts.source, facts.differs_at)
     if not dest.vacant and problem is None and not rebuild:
         return Plan(KEPT, "is_standby", f"'{dest.path}' is a standby of the system at {facts.source.address}.")
     _refuse_running(dest, problem)
@@ -97,13 +98,17 @@ def _refuse_running(dest: DataDir, problem: DirectoryRefused | None) -> None:
     )
 
 
-def find_problem(dest: DataDir, source: Source) -> DirectoryRefused | None:
-    """Why a directory that is not vacant is not a standby of this source; None when it is one."""
+def find_problem(dest: DataDir, source: Source, differs_at: int | None = None) -> DirectoryRefused | None:
+    """Why a directory that is not vacant is not a standby of this source; None when it is one.
+
+    ``differs_at``: where the WAL of both differs, although the numbers of their timelines are equal.
+    """
     return (
         not_a_cluster(dest, FORCE)
         or _other_cluster(dest, source)
         or _not_a_standby(dest, source)
         or _diverged(dest, divergence(dest, source))
+        or _other_history(dest, source, differs_at)
     )
 
 
@@ -147,6 +152,17 @@ def _diverged(dest: DataDir, why: str | None) -> DirectoryRefused | None:
     return DirectoryRefused(f"'{dest.path}' has diverged: {why}.", f"pg_rewind may bring it back. {FORCE}", "diverged")
 
 
+def _other_history(dest: DataDir, source: Source, differs_at: int | None) -> DirectoryRefused | None:
+    if differs_at is None:
+        return None
+    return DirectoryRefused(
+        f"'{dest.path}' has another history than {source.address} in spite of equal timelines: their WAL differs from"
+        f" {format_lsn(differs_at)} on.",
+        f"pgfleet.cluster.rewind in check mode lists what only it has. {FORCE}",
+        "other_history",
+    )
+
+
 def _timelines(source: Source) -> tuple[int, ...]:
     return (*(timeline for timeline, _left in source.history), source.timeline)
 
@@ -172,7 +188,10 @@ def divergence(dest: DataDir, source: Source) -> str | None:
 
 
 def _ahead(dest: DataDir, source: Source) -> str | None:
-    """A standby may lag behind another one that clones from it; a primary lags behind nobody."""
-    if source.standby or dest.position <= source.position:
+    """A standby may lag behind another one that clones from it; a primary lags behind nobody.
+
+    What pg_rewind notes as the end of recovery may not be flushed on the source yet.
+    """
+    if source.standby or dest.backup_label or dest.position <= source.position:
         return None
     return f"it is at {format_lsn(dest.position)}, past {source.address} at {format_lsn(source.position)}"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ._basebackup import REPLACED, CloneFacts, Source, plan_clone
+from ._basebackup import REPLACED, CloneFacts, Source, find_problem, plan_clone
 from ._clone_passfile import check_passfile, passfile_line, read_passfile, save_passfile, with_password
 from ._clone_recovery import AUTO_CONF
 from ._clone_run import Copied, CopyOptions, copy, free_bytes, refuse_too_large, verify
@@ -37,6 +37,7 @@ from ._datadir_swap import (
     outside_directories,
     write_file,
 )
+from ._lineage_run import Comparison
 from ._settings import read_settings, write_settings
 from ._standby_files import make_standby, read_text
 
@@ -108,12 +109,18 @@ class Clone:
             copying = self._copying(bin_dir, source, dest)
             copying.require_features(source.major)
             place = look_around(dest, self._outside(copying))
-            facts = CloneFacts(place, source, bin_dir_version(bin_dir))
-            plan = plan_clone(facts, self.params["force"], self.params["rebuild"])
             if self.slot:
                 check_slot(server, self.slot)
+        facts = CloneFacts(place, source, bin_dir_version(bin_dir), self._differs_at(dest, source, bin_dir))
+        plan = plan_clone(facts, self.params["force"], self.params["rebuild"])
         paths = tuple(beside.path for beside in place.besides)
         return Look(dest, source, plan, copying, paths, read_text(os.path.join(self.dest, AUTO_CONF)))
+
+    def _differs_at(self, dest: DataDir, source: Source, bin_dir: str) -> int | None:
+        """Where the WAL of what looks like a standby differs from that of the source."""
+        if dest.vacant or dest.incoming == "swapping" or find_problem(dest, source):
+            return None
+        return Comparison(self.params, dest, source, bin_dir).compare().differs_at
 
     def rehearse(self, look: Look, leftover: bool) -> None:
         """Find what would stop a clone before anything is changed."""

@@ -64,7 +64,9 @@ def replication_session(params: dict[str, Any]) -> Iterator[Server]:
 
 
 def _await_goodbye(line: int) -> None:
+    """libpq takes leave only of a session that does not stream; the others end when nothing more can come from here."""
     with socket.socket(fileno=line) as waiting, suppress(OSError):
+        waiting.shutdown(socket.SHUT_WR)
         waiting.settimeout(_GOODBYE_SECONDS)
         while waiting.recv(65536):
             pass

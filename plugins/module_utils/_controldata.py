@@ -12,6 +12,8 @@ from ._lsn import parse_lsn
 #: Timelines that came before one, oldest first, each with the position at which it was left.
 History = tuple[tuple[int, int], ...]
 
+#: The usual size of a WAL segment.
+SEGMENT_BYTES = 16 * 1024 * 1024
 _HISTORY_LINE = re.compile(r"^\s*(\d+)\s+([0-9A-Fa-f]+/[0-9A-Fa-f]+)")
 
 
@@ -27,6 +29,8 @@ class ControlData:
     min_recovery_timeline: int
     checksums: bool
     wal_log_hints: bool = False
+    redo_lsn: str | None = None
+    wal_segment_bytes: int = SEGMENT_BYTES
 
     @property
     def timeline(self) -> int:
@@ -51,6 +55,8 @@ def parse_controldata(text: str) -> ControlData | None:
             min_recovery_timeline=int(fields["Min recovery ending loc's timeline"]),
             checksums=fields["Data page checksum version"] != "0",
             wal_log_hints=fields.get("wal_log_hints setting") == "on",
+            redo_lsn=fields.get("Latest checkpoint's REDO location"),
+            wal_segment_bytes=int(fields.get("Bytes per WAL segment", SEGMENT_BYTES)),
         )
     except (KeyError, ValueError):
         return None

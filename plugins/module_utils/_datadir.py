@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ._controldata import ControlData, History, parse_controldata, parse_history
+from ._controldata import SEGMENT_BYTES, ControlData, History, parse_controldata, parse_history
 from ._errors import PgFleetError
 from ._lsn import parse_lsn
 
@@ -55,6 +55,8 @@ class DataDir:
     min_recovery_lsn: str | None = None
     checksums: bool = False
     wal_log_hints: bool = False
+    redo_lsn: str | None = None
+    wal_segment_bytes: int = SEGMENT_BYTES
     standby_signal: bool = False
     recovery_signal: bool = False
     backup_label: bool = False
@@ -226,6 +228,8 @@ def _control_facts(path: str, control: ControlData | None) -> dict[str, Any]:
         "min_recovery_lsn": control.min_recovery_lsn,
         "checksums": control.checksums,
         "wal_log_hints": control.wal_log_hints,
+        "redo_lsn": control.redo_lsn,
+        "wal_segment_bytes": control.wal_segment_bytes,
     }
 
 

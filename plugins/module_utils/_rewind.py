@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ._basebackup import Source, divergence
 from ._datadir import DataDir
 from ._datadir_place import DirectoryRefused, not_a_cluster
+from ._lineage import FOREVER, Compared, shared_history
 from ._lsn import format_lsn, parse_lsn
 from ._topology import CLEAN
 
@@ -19,8 +20,10 @@ KEPT, FOLLOWED, REWOUND, IMPOSSIBLE = "kept", "followed", "rewound", "impossible
 REWINDING, READY = "rewinding", "ready"
 _STANDBY_STOPPED = "shut down in recovery"
 _REMEDY = "A fresh clone with this directory set aside (pgfleet.cluster.basebackup with force: true) is the other way."
-_FOREVER = 1 << 64
-_COMMIT = re.compile(r"desc: (?:COMMIT|COMMIT_PREPARED) .*?(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[^;\n]*)")
+_COMMIT = re.compile(
+    r"tot\):\s*\d+/\s*(\d+),.*?lsn: ([0-9A-F]+/[0-9A-F]+),.*?"
+    r"desc: (?:COMMIT|COMMIT_PREPARED) .*?(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[^;\n]*)"
+)
 _END = re.compile(r"(?:error in WAL record at|could not find a valid record after) ([0-9A-F]+/[0-9A-F]+)")
 
 
@@ -80,10 +83,26 @@ def plan_rewind(dest: DataDir, source: Source, noted: str | None) -> RewindPlan:
     refusal = _unfit(dest, source)
     if refusal:
         return refusal
-    fork = fork_of(dest, source)
-    if fork is None:
+    shared = shared_history(dest, source)
+    if shared is None:
         return _impossible("no_common_timeline", f"'{dest.path}' has no timeline in common with {source.address}.")
-    return _plan(dest, source, fork)
+    return _plan(dest, source, shared.end)
+
+
+def reconsider(plan: RewindPlan, found: Compared, dest: DataDir, source: Source) -> RewindPlan:
+    """The plan that is left when the WAL itself has been looked at."""
+    if found.differs_at is not None:
+        shared = shared_history(dest, source)
+        timeline = shared.timeline if shared else dest.timeline
+        at = format_lsn(found.differs_at)
+        what = f"'{dest.path}' and {source.address} both have a timeline {timeline}, but it is not the same one"
+        why = f"their WAL differs from {at} on, which pg_rewind does not see"
+        if found.overwritten:
+            why = f"the checkpoint at {at} is not in their WAL, so it has followed with data of its own"
+        return replace(_impossible("other_history", f"{what}: {why}."), fork=found.differs_at)
+    if found.gone:
+        return replace(_impossible("wal_gone", found.gone), fork=plan.fork)
+    return plan
 
 
 def _running(dest: DataDir, source: Source) -> RewindPlan:
@@ -115,10 +134,16 @@ def _unfit(dest: DataDir, source: Source) -> RewindPlan | None:
 
 def _plan(dest: DataDir, source: Source, fork: int) -> RewindPlan:
     clean = dest.cluster_state == CLEAN
+    if fork == FOREVER and not dest.standby_signal:
+        return RewindPlan(
+            FOLLOWED, "not_needed", f"'{dest.path}' is on the timeline of {source.address} and has nothing of its own."
+        )
     if clean and dest.checkpoint_lsn and parse_lsn(dest.checkpoint_lsn) < fork:
         return _not_needed(dest, source)
     if dest.standby_signal and divergence(dest, source) is None:
         return RewindPlan(KEPT, "is_standby", f"'{dest.path}' is a standby of the system at {source.address}.")
+    if fork == FOREVER:
+        return reconsider(_not_needed(dest, source), Compared(source.position), dest, source)
     if not (dest.checksums or dest.wal_log_hints):
         return _impossible("no_hints", f"'{dest.path}' has neither checksums nor wal_log_hints, which pg_rewind needs.")
     if dest.standby_signal and dest.cluster_state not in (_STANDBY_STOPPED, CLEAN):
@@ -148,26 +173,11 @@ def _impossible(code: str, sentence: str) -> RewindPlan:
     return RewindPlan(IMPOSSIBLE, code, sentence)
 
 
-def fork_of(dest: DataDir, source: Source) -> int | None:
-    """Where the two histories part company (as pg_rewind finds it); None when they have no timeline in common."""
-    ours = (*(dest.history or ()), (dest.timeline or 0, _FOREVER))
-    theirs = (*source.history, (source.timeline, _FOREVER))
-    if dest.history is None:  # the file is missing: what the source says of the timelines before must do
-        ours = (*(entry for entry in source.history if entry[0] < (dest.timeline or 0)), ours[-1])
-    fork = None
-    for (timeline, end), (other, other_end) in zip(ours, theirs):
-        if timeline != other:
-            break
-        fork = min(end, other_end)
-        if end != other_end:
-            break
-    return fork
-
-
 def read_diverged(from_lsn: str, said: str) -> Diverged:
-    """What C(pg_waldump --rmgr=Transaction) says of the WAL after the fork."""
+    """What C(pg_waldump --rmgr=Transaction) says of the WAL after the fork; it may have begun a little before."""
     ends = _END.findall(said)
-    commits = _COMMIT.findall(said)
+    after = parse_lsn(from_lsn)
+    commits = [when for size, lsn, when in _COMMIT.findall(said) if parse_lsn(lsn) + int(size) > after]
     if not ends and not commits:
         return Diverged(from_lsn)
     return Diverged(

@@ -17,6 +17,7 @@ from ._datadir import REWIND_NOTE, DataDir
 from ._datadir_child import run_guarded
 from ._datadir_swap import sync_directory, write_file
 from ._errors import PgFleetError
+from ._lineage import PAGE
 from ._lsn import format_lsn
 from ._postgres import explain_refusal
 from ._rewind import Diverged, read_diverged, read_note
@@ -53,8 +54,8 @@ def forget(dest: str) -> None:
 
 
 def find_diverged(dest: DataDir, fork: int, bin_dir: str) -> Diverged:
-    """What the directory committed after the fork."""
-    start = format_lsn(fork)
+    """What the directory committed after the fork, be that in the middle of a record."""
+    start = format_lsn(fork // PAGE * PAGE)
     _status, said = run_guarded(
         [
             os.path.join(bin_dir, "pg_waldump"),
@@ -64,7 +65,7 @@ def find_diverged(dest: DataDir, fork: int, bin_dir: str) -> Diverged:
             "--rmgr=Transaction",
         ]
     )
-    return read_diverged(start, said)
+    return read_diverged(format_lsn(fork), said)
 
 
 def recover(dest: DataDir, bin_dir: str, config_file: str | None) -> None:
@@ -81,6 +82,14 @@ def recover(dest: DataDir, bin_dir: str, config_file: str | None) -> None:
             "Its own words say why.",
             "recovery_failed",
         )
+
+
+def uses_archive(dest: DataDir, bin_dir: str, config_file: str | None) -> bool:
+    """Whether the server of a directory fetches WAL from elsewhere too; then nobody's lack of it says anything."""
+    words = [os.path.join(bin_dir, "postgres"), "-C", "restore_command", "-D", dest.path]
+    words += ["-c", f"config_file={config_file}"] if config_file else []
+    status, said = run_guarded(words)
+    return not status and bool(said.strip())
 
 
 class Rewinding:

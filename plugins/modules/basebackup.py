@@ -11,7 +11,8 @@ description:
   - Makes a data directory a standby of a running server, or finds that it already is one. Starting the standby is left to others.
   - Decides from facts, which are the control file, the signal files, a live server process and what the source says over a
     replication connection (system identifier, timeline, timeline history, position), never from C(PG_VERSION).
-  - A directory is kept when it is of the same system, is set up as a standby, and its WAL is a beginning of the source's.
+  - A directory is kept when it is of the same system, is set up as a standby, and its WAL is a beginning of the source's,
+    by the timelines and by the WAL itself, which is compared at its end and at the beginning of the timeline.
     It is cloned when it is missing or empty, also after an earlier run was interrupted.
     Everything else is refused with a code that names it, and replaced when O(force=true).
   - The clone is made in C(<dest>.incoming), verified against its manifest, flushed to disk, then renamed. A run that was killed at any
@@ -119,7 +120,7 @@ notes:
   - O(login_db) is not used.
   - 'On failure RV(ignore:code) is one of C(no_hba_entry), C(wrong_password), C(not_replication_role), C(role_missing), C(no_free_wal_sender), C(unreachable),
     C(slot_missing), C(slot_active), C(slot_mismatch), C(slot_lost), C(passfile_missing), C(passfile_mode), C(not_enough_space),
-    C(server_running), C(other_system), C(former_primary), C(diverged), C(not_a_standby), C(foreign_files), C(unfinished_copy),
+    C(server_running), C(other_system), C(former_primary), C(diverged), C(other_history), C(not_a_standby), C(foreign_files), C(unfinished_copy),
     C(unreadable_control_file), C(version_mismatch), C(mount_point), C(not_a_directory), C(not_empty), C(incoming_foreign), C(dest_appeared),
     C(busy), C(verification_failed), C(source_corrupt), C(clone_failed), C(programs_missing), C(missing_feature), C(invalid_input), C(run_as_root),
     C(not_permitted), C(not_readable), C(os_error).'

@@ -14,6 +14,10 @@ description:
     in check mode too. It is lost by the rewind.
   - A crashed server first recovers in single-user mode, then C(pg_rewind --dry-run) finds out whether the WAL that is needed is there.
     Only then the directory is changed.
+  - The number of a timeline proves nothing, for two servers that are promoted at one position take the same one. So the WAL itself is
+    compared with that of the source, at its end and at the beginning of the timeline. Where it differs, or is needed and gone, a rewind
+    is impossible. A directory whose server has a C(restore_command) is not called impossible for WAL that the source has no more.
+  - The plan is made again under a lock. Two runs at once do not rewind twice.
   - Afterwards the directory is set up as a standby, as M(pgfleet.cluster.basebackup) does. Starting it is left to others.
   - While pg_rewind writes, C(<dest>.rewind.pgfleet) notes it. A directory whose rewind was interrupted is in no known state, so the next run calls
     it impossible; when only the settings were missing, it finishes them.
@@ -99,7 +103,8 @@ action:
 reason:
   description:
     - Why, as a stable code. V(is_standby), V(not_needed), V(diverged) or V(finish).
-    - With V(impossible) one of V(interrupted), V(nothing_there), V(no_hints), V(no_common_timeline), V(standby_crashed), V(wal_gone)
+    - With V(impossible) one of V(interrupted), V(nothing_there), V(no_hints), V(no_common_timeline), V(standby_crashed), V(wal_gone),
+      V(other_history)
       and the codes of M(pgfleet.cluster.basebackup) for what is not a cluster.
   returned: success
   type: str
@@ -131,6 +136,7 @@ timeline:
   sample: 1
 """
 
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
@@ -147,6 +153,9 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._clone_source impo
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import DataDir, find_bin_dir, inspect
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_owner import as_owner
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_swap import lock, refuse_busy
+from ansible_collections.pgfleet.cluster.plugins.module_utils._lineage import Compared
+from ansible_collections.pgfleet.cluster.plugins.module_utils._lineage_run import Comparison
+from ansible_collections.pgfleet.cluster.plugins.module_utils._lsn import format_lsn
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import require_psycopg2
 from ansible_collections.pgfleet.cluster.plugins.module_utils._rewind import (
@@ -157,6 +166,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._rewind import (
     Diverged,
     RewindPlan,
     plan_rewind,
+    reconsider,
 )
 from ansible_collections.pgfleet.cluster.plugins.module_utils._rewind_run import (
     RewindFailed,
@@ -166,11 +176,22 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._rewind_run import
     note,
     noted_phase,
     recover,
+    uses_archive,
 )
 from ansible_collections.pgfleet.cluster.plugins.module_utils._standby_files import make_standby
 
 
-def look(params: dict[str, Any]) -> tuple[DataDir, Source, RewindPlan, str]:
+@dataclass(frozen=True)
+class Look:
+    """What was found, and what is to be done about it."""
+
+    dest: DataDir
+    plan: RewindPlan
+    diverged: Diverged | None
+    bin_dir: str
+
+
+def look(params: dict[str, Any]) -> Look:
     """Facts, then the decision. The directory is read before the source, which only moves forward."""
     if params["passfile"]:
         check_passfile(params["passfile"])
@@ -180,7 +201,26 @@ def look(params: dict[str, Any]) -> tuple[DataDir, Source, RewindPlan, str]:
         source = read_source(server)
         if params["slot"]:
             check_slot(server, params["slot"])
-    return dest, source, plan_rewind(dest, source, noted_phase(dest.path)), bin_dir
+    plan = plan_rewind(dest, source, noted_phase(dest.path))
+    found = examine(params, dest, source, plan, bin_dir)
+    plan = reconsider(plan, found, dest, source)
+    diverged = None if plan.fork is None else find_diverged(dest, plan.fork, bin_dir)
+    if plan.fork is not None and found.overwritten:
+        diverged = Diverged(format_lsn(plan.fork))
+    return Look(dest, plan, diverged, bin_dir)
+
+
+def examine(params: dict[str, Any], dest: DataDir, source: Source, plan: RewindPlan, bin_dir: str) -> Compared:
+    """Whether the WAL bears the plan out."""
+    if plan.action == IMPOSSIBLE:
+        return Compared()
+    comparison = Comparison(params, dest, source, bin_dir)
+    if plan.fork is not None:
+        return comparison.before_rewind(plan.fork)
+    if dest.server_pid is not None:
+        return replace(comparison.compare(), gone="")
+    found = comparison.before_start()
+    return Compared() if found.gone and uses_archive(dest, bin_dir, params["config_file"]) else found
 
 
 def rewind_now(module: AnsibleModule, dest: DataDir, plan: RewindPlan, bin_dir: str) -> RewindPlan:
@@ -210,7 +250,8 @@ def rehearsed(params: dict[str, Any], plan: RewindPlan, bin_dir: str) -> RewindP
     return RewindPlan(IMPOSSIBLE, "wal_gone", f"pg_rewind lacks WAL: {words}", fork=plan.fork) if words else plan
 
 
-def as_result(dest: DataDir, plan: RewindPlan, diverged: Diverged | None) -> dict[str, Any]:
+def as_result(found: Look, plan: RewindPlan) -> dict[str, Any]:
+    diverged = found.diverged
     return {
         "changed": plan.changed,
         "action": plan.action,
@@ -218,7 +259,7 @@ def as_result(dest: DataDir, plan: RewindPlan, diverged: Diverged | None) -> dic
         "explanation": plan.sentence,
         "diverged": diverged.as_result() if diverged else None,
         "lost": diverged.sentence if diverged else "It has nothing that the source lacks.",
-        "timeline": dest.timeline,
+        "timeline": found.dest.timeline,
         "diff": {
             "before": {"state": plan.reason if plan.changed else "unchanged"},
             "after": {"state": "is_standby" if plan.changed else "unchanged"},
@@ -227,20 +268,22 @@ def as_result(dest: DataDir, plan: RewindPlan, diverged: Diverged | None) -> dic
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
+    """The plan is made again under the lock: another run may have done it meanwhile, or may have begun."""
     params = module.params
-    dest, _source, plan, bin_dir = look(params)
-    diverged = None if plan.fork is None else find_diverged(dest, plan.fork, bin_dir)
+    found = look(params)
+    plan = found.plan
     if plan.changed and module.check_mode:
-        refuse_busy(dest.path)
-        plan = rehearsed(params, plan, bin_dir)
+        refuse_busy(found.dest.path)
+        plan = rehearsed(params, plan, found.bin_dir)
     elif plan.changed:
-        with lock(dest.path):
-            plan = rewind_now(module, dest, plan, bin_dir)
+        with lock(found.dest.path):
+            found = look(params)
+            plan = rewind_now(module, found.dest, found.plan, found.bin_dir) if found.plan.changed else found.plan
     if plan.action == IMPOSSIBLE and params["on_impossible"] == "fail":
         raise RewindFailed(
             plan.sentence, "Clone it anew with this directory set aside (basebackup with force: true).", plan.reason
         )
-    return as_result(dest, plan, diverged)
+    return as_result(found, plan)
 
 
 def main() -> NoReturn:

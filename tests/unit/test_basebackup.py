@@ -131,6 +131,22 @@ def test_force_replaces_what_was_refused_and_nothing_else(name):
 
 
 @pytest.mark.parametrize(
+    ("dest", "code"),
+    [(STANDBY, "other_history"), (replace(STANDBY, server_pid=7), "server_running"), (OLD_PRIMARY, "former_primary")],
+    ids=["standby", "running standby", "former primary"],
+)
+def test_wal_that_differs_although_the_timelines_are_equal(dest, code):
+    facts = CloneFacts(Place(dest, False, ()), PRIMARY, bin_version=15, differs_at=0x2000000)
+    with pytest.raises(PgFleetError) as refused:
+        plan_clone(facts)
+    assert refused.value.code == code
+    if dest.server_pid is None:
+        assert plan_clone(facts, force=True).reason == code
+    else:
+        assert "0/2000000" in str(refused.value)
+
+
+@pytest.mark.parametrize(
     ("dest", "expected"),
     [
         (STANDBY, ("replaced", "rebuild")),

@@ -13,12 +13,13 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import Da
 from ansible_collections.pgfleet.cluster.plugins.module_utils._demote import plan_demote, plan_restore
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._handover import Handover, name_of, read_handover
+from ansible_collections.pgfleet.cluster.plugins.module_utils._lineage import Compared
 from ansible_collections.pgfleet.cluster.plugins.module_utils._promote import Candidate, Conditions, may_promote
 from ansible_collections.pgfleet.cluster.plugins.module_utils._rewind import (
-    fork_of,
     plan_rewind,
     read_diverged,
     read_note,
+    reconsider,
 )
 
 
@@ -171,19 +172,43 @@ def test_refused_rewind(dest: DataDir, code: str) -> None:
     assert caught.value.code == code
 
 
+BOTH = replace(SOURCE, timeline=1, history=(), position=0x4000000)
+
+RECONSIDERED: dict[str, tuple[DataDir, Compared, str, str, int | None]] = {
+    "the WAL is the same": (LATER, Compared(), "rewound", "diverged", 0x3000100),
+    "it differs before the fork": (LATER, Compared(0x2000000), "impossible", "other_history", 0x2000000),
+    "it was overwritten": (STANDBY, Compared(0x2000000, overwritten=True), "impossible", "other_history", 0x2000000),
+    "it differs under a running standby": (
+        replace(STANDBY, server_pid=7), Compared(0x2000000), "impossible", "other_history", 0x2000000,
+    ),
+    "it is gone": (LATER, Compared(gone="gone"), "impossible", "wal_gone", 0x3000100),
+    "it is gone for a standby": (STANDBY, Compared(gone="gone"), "impossible", "wal_gone", None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("dest", "found", "action", "reason", "fork"), RECONSIDERED.values(), ids=RECONSIDERED.keys())
+def test_what_the_wal_says_of_a_plan(
+    dest: DataDir, found: Compared, action: str, reason: str, fork: int | None
+) -> None:
+    plan = reconsider(plan_rewind(dest, SOURCE, None), found, dest, SOURCE)
+    assert (plan.action, plan.reason, plan.fork) == (action, reason, fork)
+
+
 @pytest.mark.parametrize(
-    ("timeline", "history", "expected"),
+    ("dest", "source", "action", "reason"),
     [
-        (1, (), 0x3000100),
-        (2, ((1, 0x3000100),), 1 << 64),
-        (2, ((1, 0x2000000),), 0x2000000),
-        (2, None, 1 << 64),
-        (3, ((1, 0x3000100), (2, 0x4000000)), 0x4000000),
-        (7, ((6, 0x100),), None),
+        (CLEAN, BOTH, "followed", "not_needed"),
+        (CRASHED, BOTH, "followed", "not_needed"),
+        (STANDBY, BOTH, "kept", "is_standby"),
+        (replace(STANDBY, min_recovery_lsn="0/5000000"), BOTH, "impossible", "other_history"),
+        (replace(STANDBY, min_recovery_lsn="0/5000000"), replace(BOTH, standby=True), "kept", "is_standby"),
+        (replace(STANDBY, min_recovery_lsn="0/5000000", backup_label=True), BOTH, "kept", "is_standby"),
     ],
+    ids=["stopped", "crashed", "a standby", "past the source", "past another standby", "just rewound"],
 )
-def test_fork(timeline: int, history: Any, expected: int | None) -> None:
-    assert fork_of(replace(CLEAN, timeline=timeline, history=history), SOURCE) == expected
+def test_the_timeline_of_the_source(dest: DataDir, source: Source, action: str, reason: str) -> None:
+    plan = plan_rewind(dest, source, None)
+    assert (plan.action, plan.reason, plan.recover) == (action, reason, False)
 
 
 WALDUMP = """\
@@ -202,6 +227,14 @@ def test_diverged_transactions() -> None:
         "2026-05-21 04:15:08.220162 UTC",
     )
     assert found.sentence.startswith("2 transactions after 0/3000100 are only here")
+
+
+@pytest.mark.parametrize(
+    ("fork", "transactions"), [("0/3000148", 2), ("0/3000160", 2), ("0/3000176", 1), ("0/3000240", 0)]
+)
+def test_transactions_before_the_fork_are_not_counted(fork: str, transactions: int) -> None:
+    """pg_waldump begins a little before, for the fork may be in the middle of a record."""
+    assert read_diverged(fork, WALDUMP).transactions == transactions
 
 
 @pytest.mark.parametrize(

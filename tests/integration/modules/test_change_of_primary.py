@@ -194,6 +194,16 @@ def test_a_diverged_former_primary_is_rewound(servers: Any, module: Any, crash: 
     assert module("rewind", **rewinding(old, new))["action"] == "kept"
 
 
+def test_two_rewinds_at_once_are_one(servers: Any, module: Any) -> None:
+    """Both have planned a rewind before one of them has the lock."""
+    old, new = diverge(servers, crash=False)
+    started = [module.start("rewind", **rewinding(old, new)) for _run in range(2)]
+    said = [json.loads(run.stdout.read().splitlines()[-1]) for run in started]
+    actions = sorted(result.get("action", result.get("code")) for result in said)
+    assert actions in (["kept", "rewound"], ["busy", "rewound"]), said
+    assert module("rewind", **rewinding(old, new))["action"] == "kept"
+
+
 def test_a_former_primary_without_writes_of_its_own_needs_no_rewind(servers: Any, module: Any) -> None:
     old, new = pair(servers)
     old.stop("fast")

@@ -14,7 +14,12 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._failover import p
 from ansible_collections.pgfleet.cluster.plugins.module_utils._operate import plan_node, plan_rolling
 from ansible_collections.pgfleet.cluster.plugins.module_utils._restart import restart_order
 from ansible_collections.pgfleet.cluster.plugins.module_utils._switchover import plan_switchover
-from ansible_collections.pgfleet.cluster.plugins.module_utils._topology import Node, derive_topology, refuse_refusals
+from ansible_collections.pgfleet.cluster.plugins.module_utils._topology import (
+    Node,
+    derive_topology,
+    refuse_not_asked,
+    refuse_refusals,
+)
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet_results import pending_restarts, status_results
 
 Results = Mapping[str, Any]
@@ -24,6 +29,11 @@ Options = Mapping[str, Any]
 def topology(results: Results, options: Options) -> dict[str, Any]:
     nodes = [Node.from_status(name, result) for name, result in results.items()]
     return derive_topology(nodes, options["first_primaries"]).as_result()
+
+
+def whole(results: Results, _options: Options) -> dict[str, Any]:
+    refuse_not_asked(Node.from_status(name, result) for name, result in results.items())
+    return {}
 
 
 def sessions(results: Results, _options: Options) -> dict[str, Any]:
@@ -53,6 +63,7 @@ def pending_restart(results: Results, options: Options) -> dict[str, Any]:
 
 PLANS: dict[str, Callable[[Results, Options], dict[str, Any]]] = {
     "topology": topology,
+    "whole": whole,
     "sessions": sessions,
     "switchover": switchover,
     "failover": failover,

@@ -28,7 +28,7 @@ def _findings(status: Status) -> Iterator[Reason]:
         if standby.state not in (None, STREAMING):
             yield standby_state(standby, status)
     for slot in status.slots:
-        if not slot.synced:
+        if not slot.synced and (slot.reserves_wal or slot.lost):  # one that keeps nothing costs nothing
             yield from slot_trouble(slot, status)
     yield from restart_trouble(status)
     yield from reload_trouble(status)
@@ -49,7 +49,7 @@ def _counters(status: Status) -> Iterator[Reason]:
             f"{status.address} cannot archive {status.archiver.last_failed_wal}.",
             wal=status.archiver.last_failed_wal,
         )
-    if status.free_wal_senders == 0:
+    if status.free_wal_senders == 0 and status.max_wal_senders:
         yield reason("no_free_wal_sender", f"{status.address} uses all of its {status.max_wal_senders} WAL senders.")
 
 

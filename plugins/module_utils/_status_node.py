@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The pgfleet.cluster developers
 # MIT License (see LICENSE or https://opensource.org/license/mit)
-"""The status of a node whose server does not let us in: from its data directory, and from the refusal itself."""
+"""The status of a node whose server accepts no session: from its data directory, and from the refusal itself."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ._answer import SAID
 from ._before_change import (
     OperationRefused,
     archive_steps,
@@ -110,7 +111,7 @@ def _refuse_target(results: Results, topology: Topology, target: str) -> None:
             "target_former",
         )
     if not status.get("reachable") or status["role"] != STANDBY:
-        found = "gives no answer" if results[target] is None else "has no server that lets us in"
+        found = _found(Node.from_status(target, results[target]))
         raise OperationRefused(
             f"{target} {found}, so it cannot take over.",
             "Start it (site.yml), or name another node. Nothing was changed.",
@@ -130,6 +131,13 @@ def _refuse_target(results: Results, topology: Topology, target: str) -> None:
             "replay_paused",
         )
     refuse_held_back(target, status)
+
+
+def _found(node: Node) -> str:
+    if not node.answered:
+        return "gives no answer"
+    refusal = f"accepts no session ({SAID.get(node.answer, node.answer)})"
+    return refusal if node.running and not node.accepts else "is not a standby that runs"
 
 
 def _refuse_slow(results: Results, topology: Topology, target: str, max_lag_bytes: int) -> None:

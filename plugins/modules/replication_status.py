@@ -37,7 +37,7 @@ options:
     type: str
   expect:
     description:
-      - What must be true. An empty dictionary only expects that the server lets us in and, on a standby, that it streams.
+      - What must be true. An empty dictionary only expects that the server accepts a session and, on a standby, that it streams.
       - On a standby the values about lag, replay and state are those of its own WAL receiver; with
         O(expect.standbys) also those of the standbys that follow it.
     type: dict

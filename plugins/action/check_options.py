@@ -4,18 +4,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._options import problems
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._options import OptionRefused, problems
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
+# Names of facts that are not there yet when a playbook begins.
+OWN = re.compile(r"hostvars|\b_*(pg_|pagila_|kvm_)\w+")
 SPEC: dict[str, Any] = {
     "roles": {"type": "list", "elements": "str", "default": []},
     "words": {"type": "dict", "default": {}},
@@ -44,19 +47,29 @@ class ActionModule(ActionBase):
         specifications = dict(params["words"])
         for role in params["roles"]:
             specifications.update(options_of(role))
-        found = problems(specifications, self._given(specifications, task_vars or {}))
+        given, unknown = self._given(specifications, task_vars or {})
+        found = unknown + problems(specifications, given)
         if found:
             text = " ".join(map(str, found))
             return {**result, "failed": True, "msg": f"{text} Nothing was changed.", "code": found[0].code}
         return {**result, "changed": False}
 
-    def _given(self, names: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
-        """The options that are set; one that is made of what is not known yet is looked at where it is used."""
-        given = {}
-        for name in names:
-            if name in variables:
-                try:
-                    given[name] = self._templar.template(variables[name])
-                except AnsibleError:
-                    continue
-        return given
+    def _given(
+        self, names: Mapping[str, Any], variables: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], list[OptionRefused]]:
+        """The options that are set, and those that are made of variables that nobody sets.
+
+        One that fails in another way, or is made of what the roles will say, is looked at where it is used.
+        """
+        given: dict[str, Any] = {}
+        unknown: list[OptionRefused] = []
+        for name in sorted(set(names) & set(variables)):
+            try:
+                given[name] = self._templar.template(variables[name])
+            except AnsibleUndefinedVariable as error:
+                words = str(error).splitlines()[0]
+                if not OWN.search(f"{words} {variables[name]}"):
+                    unknown.append(OptionRefused(f"{name} cannot be computed: {words.rstrip('.')}.", "Correct it."))
+            except AnsibleError:
+                continue
+        return given, unknown

@@ -9,7 +9,7 @@ from typing import Any
 
 from ._errors import InvalidInput, MachineConflict
 
-_OPTIONS = {"memory_mb": int, "vcpus": int, "disk_gb": int}
+_NUMBERS = ("memory_mb", "vcpus", "disk_gb")
 _BOOLEANS = {**dict.fromkeys(("true", "yes", "on", "1"), True), **dict.fromkeys(("false", "no", "off", "0"), False)}
 
 
@@ -50,7 +50,7 @@ def _machine(node: str, own: Mapping[str, Any], hypervisors: list[str], defaults
         )
     if not own.get("ansible_host"):
         raise InvalidInput(f"Node '{node}' has no address.", "Set its ansible_host.")
-    numbers = {name: _number(node, name, option(name)) for name in _OPTIONS}
+    numbers = {name: _number(node, name, option(name)) for name in _NUMBERS}
     autostart = _BOOLEANS.get(str(option("autostart")).lower())
     if autostart is None:
         raise InvalidInput(f"kvm_vm_autostart of node '{node}' is neither true nor false.", "Give one of them.")
@@ -59,7 +59,7 @@ def _machine(node: str, own: Mapping[str, Any], hypervisors: list[str], defaults
 
 def _number(node: str, name: str, value: Any) -> int:
     try:
-        return _OPTIONS[name](value)
+        return int(str(value))
     except (TypeError, ValueError) as error:
         raise InvalidInput(f"kvm_vm_{name} of node '{node}', '{value}', is not a number.", "Give one.") from error
 

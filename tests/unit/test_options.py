@@ -119,7 +119,10 @@ def set_facts(value: Any) -> Iterator[str]:
 
 
 def test_no_fact_has_the_name_of_an_option() -> None:
-    """It would win over the inventory for the rest of the run, and -e would win over it."""
+    """It would win over the inventory for the rest of the run, and -e would win over it.
+
+    Those that are kept are published as they are, for later plays.
+    """
     names = {name for _path, document in documents() for name in set_facts(document)}
     kept = {"pg_server_replication_password", "kvm_host_network_name", "kvm_host_network_cidr", "kvm_host_pool_name",
             "kvm_host_pool_path", "kvm_host_uri"}  # fmt: skip

@@ -185,7 +185,7 @@ def test_fleet():
             "ansible_host": "10.0.0.2",
             "kvm_vm_memory_mb": 2048,
             "kvm_vm_hypervisor": "hv2",
-            "kvm_vm_autostart": "yes",
+            "kvm_vm_autostart": "on",
         },
     }
     a, b = fleet_machines(["a", "b"], variables, ["hv1", "hv2"], DEFAULTS)
@@ -208,6 +208,8 @@ def test_fleet():
         ({}, "'b' has no address"),
         ({"ansible_host": "10.0.0.2", "kvm_vm_hypervisor": "hv9"}, "'hv9'"),
         ({"ansible_host": "10.0.0.2", "kvm_vm_memory_mb": "1G"}, "'1G', is not a number"),
+        ({"ansible_host": "10.0.0.2", "kvm_vm_vcpus": 1.5}, "'1.5', is not a number"),
+        ({"ansible_host": "10.0.0.2", "kvm_vm_vcpus": True}, "'True', is not a number"),
         ({"ansible_host": "10.0.0.2", "kvm_vm_autostart": "perhaps"}, "neither true nor false"),
     ],
 )

@@ -181,7 +181,10 @@ def test_wrong_extra_variables(play: Any) -> None:
     names = sorted(given)
     words = [word for name in names[::2] for word in ("-e", f"{name}={given[name]}")]
     words += ["-e", json.dumps({name: given[name] for name in names[1::2]})]
+    words += ["-e", json.dumps({"pg_server_address": "{{ nowhere }}", "pg_server_slot": "{{ pg_server_node.slot }}"})]
     said = play(*words, ini=ONE_HOST.replace("good", "bad"))["bad_checked"]
+    assert said["msg"].startswith("pg_server_address cannot be computed: 'nowhere' is undefined. Correct it. ")
+    assert "pg_server_slot" not in said["msg"]
     assert "output is 'jsn', but must be one of table, json." in said["msg"]
     said["msg"] = said["msg"].replace("output is 'jsn'", "")
     assert_refused_by_name(said, set(OPTIONS))

@@ -112,15 +112,14 @@ def _why(status: Status, data: DataDir, failure: ConnectFailed, params: Mapping[
     if status.answer == FROZEN:
         return reason(
             FROZEN,
-            f"Process {data.server_pid} runs in {data.path}, but says nothing at {status.address}"
+            f"{status.address} gives no answer, while process {data.server_pid} runs in {data.path}"
             f" ({process_state(data.server_pid)}).",
             server_pid=data.server_pid,
         )
     if status.answer == NOT_LISTENING:
         return reason(
             NOT_LISTENING,
-            f"Process {data.server_pid} runs in {data.path}, but nothing listens at {status.address}"
-            f"{_elsewhere(data)}.",
+            f"Nothing listens at {status.address}, while process {data.server_pid} runs in {data.path}{_elsewhere(data)}.",
             server_pid=data.server_pid,
         )
     return refusal_reason(failure) if status.running else _why_not(data, status.address, params)

@@ -90,8 +90,18 @@ def of_node(
             remedy = _REMEDIES[each["code"]].format(node=name)
         if each["code"] == "slot_lost" and about in slots and about != name:
             remedy = f"rebuild_standby.yml -e node={about} clones it again."
-        found.append(Finding(name, each["code"], message, remedy, about, facts))
+        code = each["code"]
+        if code == "slot_inactive" and slots and about is None:
+            code, message, remedy = _foreign_slot(name, facts)
+        found.append(Finding(name, code, message, remedy, about, facts))
     return found
+
+
+def _foreign_slot(node: str, facts: Mapping[str, Any]) -> tuple[str, str, str]:
+    slot, kept = facts["slot"], facts.get("retained_bytes") or 0
+    words = f"Slot '{slot}' on {node} is not one of the fleet's nodes, is not in use and keeps {kept} bytes of WAL."
+    remedy = f"Start its consumer; or drop it when nobody needs it (SELECT pg_drop_replication_slot('{slot}'))."
+    return "slot_foreign", words, remedy
 
 
 def each_once(findings: Sequence[Finding], primary: str | None) -> list[Finding]:

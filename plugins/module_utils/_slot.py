@@ -103,11 +103,12 @@ class ServerLimits:
 
 @dataclass(frozen=True)
 class Policy:
-    """What may be done to slots that are in the way."""
+    """What may be done to slots that are in the way. ``ours``: the only ones that ``exclusive`` may drop; None for all."""
 
     exclusive: bool = False
     on_active: str = "fail"
     on_lost: str = "fail"
+    ours: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -127,13 +128,14 @@ class Step:
 class SlotPlan:
     """Steps in the order to do them, and the slots before and after.
 
-    ``spared`` are slots that ``exclusive`` would drop if they were not active.
+    ``spared`` are slots that ``exclusive`` would drop if they were not active, ``foreign`` those that it may not drop.
     """
 
     steps: tuple[Step, ...]
     before: tuple[Slot, ...]
     after: tuple[Slot, ...]
     spared: tuple[Slot, ...] = ()
+    foreign: tuple[Slot, ...] = ()
 
     @property
     def changed(self) -> bool:
@@ -157,14 +159,24 @@ def plan_slots(
     _refuse_doubles(wanted)
     _refuse_temporary(existing, wanted)
     steps = [step for want in wanted if (step := _step(have.get(want.name), want, policy))]
-    surplus = _surplus(have, wanted) if policy.exclusive else []
+    unlisted = _surplus(have, wanted) if policy.exclusive else []
+    surplus = [slot for slot in unlisted if policy.ours is None or slot.name in policy.ours]
     steps += [Step("dropped", slot) for slot in surplus if not slot.active or policy.on_active != "fail"]
     steps.sort(key=lambda step: step.slot is None)
     after = _after(have, steps)
     temporary = len(existing) - len(have)
     _refuse_excess(len(existing), len(after) + temporary, limits, steps)
     spared = tuple(slot for slot in surplus if slot.active and policy.on_active == "fail")
-    return SlotPlan(tuple(steps), tuple(have.values()), after, spared)
+    foreign = tuple(slot for slot in unlisted if slot not in surplus)
+    return SlotPlan(tuple(steps), tuple(have.values()), after, spared, foreign)
+
+
+def record_of(
+    plan: SlotPlan, wanted: Iterable[WantedSlot], recorded: Iterable[str], others: Iterable[str]
+) -> frozenset[str]:
+    """The names to keep as ours: those that are wanted, ``others``, and earlier ones whose slot is still there."""
+    there = {slot.name for slot in plan.after}
+    return frozenset(want.name for want in wanted if want.present) | frozenset(others) | (frozenset(recorded) & there)
 
 
 def _refuse_doubles(wanted: Sequence[WantedSlot]) -> None:

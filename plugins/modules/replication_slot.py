@@ -59,6 +59,11 @@ options:
         type: bool
         default: true
         aliases: [immediately_reserve]
+  record_slots:
+    description: Further names for O(record_role), of slots that another server of the fleet would have if it led.
+    type: list
+    elements: str
+    default: []
   state:
     description: As in O(slots), for O(name).
     type: str
@@ -93,8 +98,15 @@ options:
     description:
       - Drop physical slots that are not listed, so that a node that was removed leaves no slot behind that fills the disk.
       - Never drops logical slots. Active ones are spared, with a warning, unless O(on_active) allows more.
+      - With O(record_role) only slots that this module has made are dropped, and others left.
     type: bool
     default: false
+  record_role:
+    description:
+      - Role whose comment keeps the names of the slots that are asked for (C([pgfleet slots: node1_slot node2_slot])). Standbys have it too, so it
+        holds whichever node leads. Whatever else the comment says stays.
+      - Without it O(exclusive) drops every physical slot that is not listed, whoever made it.
+    type: str
   on_active:
     description:
       - What to do with a slot that is to be dropped while a consumer uses it.
@@ -145,6 +157,7 @@ EXAMPLES = r"""
       - name: node2_slot
       - name: node3_slot
     exclusive: true
+    record_role: replicator
   become: true
   become_user: postgres
 
@@ -160,15 +173,21 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+dropped:
+  description: Names of the slots that were dropped, or would be.
+  returned: success
+  type: list
+  elements: str
+  sample: [node3_slot]
 slots:
-  description: The slots that were asked for, and those that O(exclusive) dropped or spared.
+  description: The slots that were asked for, and those that O(exclusive) dropped, spared or left to others.
   returned: success
   type: list
   elements: dict
   contains:
     name: {description: Name of the slot., type: str, returned: always, sample: node1_slot}
     action:
-      description: What was done to it, or would be. One of V(none), V(created), V(recreated), V(dropped) and V(spared).
+      description: What was done to it, or would be. One of V(none), V(created), V(recreated), V(dropped), V(spared) and V(foreign).
       type: str
       returned: always
       sample: created
@@ -205,7 +224,9 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._slot import (
     SlotPlan,
     WantedSlot,
     plan_slots,
+    record_of,
 )
+from ansible_collections.pgfleet.cluster.plugins.module_utils._slot_record import SlotRecord
 from ansible_collections.pgfleet.cluster.plugins.module_utils._slot_server import (
     apply_slots,
     read_limits,
@@ -251,6 +272,7 @@ def as_result(plan: SlotPlan, wanted: tuple[WantedSlot, ...], now: tuple[Slot, .
     names = dict.fromkeys([want.name for want in wanted] + [step.name for step in plan.steps])
     slots = [{**known[name].as_result(), "action": plan.action_of(name)} for name in names if name in known]
     slots += [{**slot.as_result(), "action": "spared"} for slot in plan.spared]
+    slots += [{**slot.as_result(), "action": "foreign"} for slot in plan.foreign]
     return {
         "changed": plan.changed,
         "slots": slots,
@@ -265,16 +287,32 @@ def _shown(slots: tuple[Slot, ...]) -> dict[str, Any]:
 
 def run(module: AnsibleModule) -> dict[str, Any]:
     wanted = wanted_slots(module.params)
-    policy = Policy(module.params["exclusive"], module.params["on_active"], module.params["on_lost"])
+    role = module.params["record_role"]
     with connect(module.params) as server:
         require_features(server, wanted)
-        plan = plan_slots(read_slots(server), wanted, policy, read_limits(server))
+        record = SlotRecord(server, role) if role else None
+        plan = plan_slots(read_slots(server), wanted, policy_of(module.params, record), read_limits(server))
+        names = record_of(plan, wanted, record.names, module.params["record_slots"]) if record else frozenset()
+        noted = record.names if record else frozenset()
         if not module.check_mode:
+            if record:
+                record.write(names | noted)  # before there are slots that only a killed run knows of
             apply_slots(server, plan, module.params)
+            if record:
+                record.write(names)
         now = plan.after if module.check_mode else read_slots(server)
     for slot in plan.spared:
         module.warn(f"Slot '{slot.name}' is not listed but active (process {slot.active_pid}); it was spared.")
-    return as_result(plan, wanted, now)
+    result = as_result(plan, wanted, now)
+    return {**result, **({"changed": True} if names != noted else {}), "dropped": dropped_by(plan)}
+
+
+def policy_of(params: dict[str, Any], record: SlotRecord | None) -> Policy:
+    return Policy(params["exclusive"], params["on_active"], params["on_lost"], record.names if record else None)
+
+
+def dropped_by(plan: SlotPlan) -> list[str]:
+    return [step.name for step in plan.steps if step.wanted is None]
 
 
 def main() -> NoReturn:
@@ -287,6 +325,8 @@ def main() -> NoReturn:
                 "options": {"name": {"type": "str", "required": True}, **SLOT_SPEC},
             },
             exclusive={"type": "bool", "default": False},
+            record_role={"type": "str"},
+            record_slots={"type": "list", "elements": "str", "default": []},
             on_active={"type": "str", "default": "fail", "choices": ["fail", "wait", "terminate"]},
             on_lost={"type": "str", "default": "fail", "choices": ["fail", "recreate"]},
             timeout={"type": "float", "default": 30},

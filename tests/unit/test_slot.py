@@ -13,7 +13,9 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._slot import (
     Slot,
     WantedSlot,
     plan_slots,
+    record_of,
 )
+from ansible_collections.pgfleet.cluster.plugins.module_utils._slot_record import recorded_slots, with_record
 
 A = Slot("a", "physical", restart_lsn="0/3000000", wal_status="reserved", two_phase=False)
 B = replace(A, name="b")
@@ -72,6 +74,31 @@ PLANS = [
     ("exclusive: temporary ones stay", [TEMPORARY], [], EXCLUSIVE, [], [], []),
     ("a temporary one is not there", [TEMPORARY], [NO_A], STRICT, [], [], []),
 ]  # fmt: skip
+
+
+def test_exclusive_drops_only_what_is_ours() -> None:
+    other = replace(A, name="other")
+    plan = plan_slots([A, B, other, LOGICAL], [WANT_B], Policy(exclusive=True, ours=frozenset(["a", "b", "l"])), ROOM)
+    assert [(step.action, step.name) for step in plan.steps] == [("dropped", "a")]
+    assert [slot.name for slot in plan.foreign] == ["other"]
+    assert record_of(plan, [WANT_B], ["a", "b", "l"], ["c"]) == {"b", "c", "l"}
+    busy = plan_slots([BUSY], [], Policy(exclusive=True, ours=frozenset()), ROOM)
+    assert not busy.steps and not busy.spared and [slot.name for slot in busy.foreign] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("comment", "names", "after"),
+    [
+        ("", [], ""),
+        ("", ["b", "a"], "[pgfleet slots: a b]"),
+        ("for standbys", ["a"], "for standbys [pgfleet slots: a]"),
+        ("x [pgfleet slots: a b] y", ["c"], "x y [pgfleet slots: c]"),
+        ("[pgfleet slots: a]", [], ""),
+    ],
+)
+def test_the_record_in_a_comment(comment: str, names: list[str], after: str) -> None:
+    assert with_record(comment, names) == after
+    assert recorded_slots(after) == set(names)
 
 
 @pytest.mark.parametrize(

@@ -149,6 +149,33 @@ def test_exclusive(slot, primary, shared_servers):
     assert names(primary) == ["reports"]
 
 
+def test_exclusive_with_a_record_drops_only_slots_of_its_own(slot, primary):
+    """The names are kept in a comment on the role, which every standby has, too."""
+    comment = "SELECT shobj_description('replicator'::regrole, 'pg_authid')"
+    primary.psql("COMMENT ON ROLE replicator IS 'ours'")
+    ours = {"exclusive": True, "record_role": "replicator"}
+    two = [{"name": "node1_slot"}, {"name": "node2_slot"}]
+    assert slot(check=True, slots=two, **ours)["changed"]
+    assert slot(slots=two, record_slots=["primary_slot"], **ours)["changed"]
+    assert primary.psql(comment) == "ours [pgfleet slots: node1_slot node2_slot primary_slot]"
+    assert not slot(slots=two, record_slots=["primary_slot"], **ours)["changed"]
+    primary.psql("SELECT pg_create_physical_replication_slot(n, true) FROM unnest(ARRAY['barman', 'other_slot']) AS n")
+    checked = slot(check=True, slots=two[:1], **ours)
+    result = slot(slots=two[:1], **ours)
+    assert actions(result) == actions(checked)
+    assert result["dropped"] == ["node2_slot"]
+    assert actions(result) == {
+        "node1_slot": "none",
+        "node2_slot": "dropped",
+        "barman": "foreign",
+        "other_slot": "foreign",
+    }
+    assert names(primary) == ["barman", "node1_slot", "other_slot"]
+    assert primary.psql(comment) == "ours [pgfleet slots: node1_slot]"
+    assert not slot(slots=two[:1], **ours)["changed"]
+    primary.psql("COMMENT ON ROLE replicator IS NULL")
+
+
 def test_an_active_slot_is_not_dropped(slot, primary, shared_servers):
     slot(name="busy")
     gone = {"name": "busy", "state": "absent"}

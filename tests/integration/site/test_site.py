@@ -155,10 +155,15 @@ def test_a_removed_node_leaves_no_slot_and_a_new_one_is_cloned(fleet: Any) -> No
     fleet.destroy("--limit", "node3")
     assert not Path(data).exists()
     fleet.hosts({"primary": {}}, {"node1": {}, "node2": {}})
-    fleet.site()
+    fleet.psql("primary", "SELECT pg_create_physical_replication_slot('barman', true)")
+    words = " ".join(fleet.site().output.split())
     assert fleet.psql("primary", "SELECT string_agg(slot_name, ' ' ORDER BY slot_name) FROM pg_replication_slots") == (
-        "node1_slot node2_slot"
-    )
+        "barman node1_slot node2_slot"
+    ), "a slot that no node of the fleet had stays"
+    assert "Dropped: node3_slot." in words
+    assert "left as they are: barman." in words
+    assert "slot_foreign on primary" in words
+    fleet.psql("primary", "SELECT pg_drop_replication_slot('barman')")
     fleet.all_hosts()
     fleet.site()
     assert fleet.psql("primary", "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'") == "3"

@@ -18,7 +18,7 @@ from ansible_collections.pgfleet.cluster.plugins.plugin_utils._options import Op
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 # Names of facts that are not there yet when a playbook begins.
-OWN = re.compile(r"hostvars|\b_*(pg_|pagila_|kvm_)\w+")
+OWN = re.compile(r"\b(hostvars|groups)\b|\b_*(pg_|pagila_|kvm_)\w+")
 SPEC: dict[str, Any] = {
     "roles": {"type": "list", "elements": "str", "default": []},
     "words": {"type": "dict", "default": {}},

@@ -20,8 +20,8 @@ ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
 # For each type: a value, the same as a string, and what neither a person nor Ansible can take for it.
 GOOD: dict[str, tuple[Any, str]] = {
     "bool": (False, "no"),
-    "int": (7, "7"),
-    "float": (0.5, "0.5"),
+    "int": (512, "512"),
+    "float": (1.5, "1.5"),
     "dict": ({"a": "b"}, '{"a":"b"}'),
     "list of str": (["a", "b"], "a,b"),
     "list of int": ([1, 3], "1,3"),

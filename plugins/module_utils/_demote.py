@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ._datadir import DataDir
@@ -11,6 +12,7 @@ from ._datadir_place import DirectoryRefused, not_a_cluster
 from ._topology import CLEAN
 
 DEMOTED, RESTORED, KEPT = "demoted", "restored", "kept"
+REFUSE, REPLACE = "refuse", "replace"
 _REMEDY = "Give the data directory of the primary."
 
 
@@ -27,11 +29,37 @@ class DemotePlan:
         return self.action != KEPT
 
 
-def plan_demote(data: DataDir) -> DemotePlan:
+@dataclass(frozen=True)
+class Successor:
+    """The server that a demoted one follows, as its recovery settings name it."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+    @classmethod
+    def from_conninfo(cls, pairs: Mapping[str, str]) -> Successor | None:
+        """None where nobody is named."""
+        host, port = pairs.get("host") or pairs.get("hostaddr"), pairs.get("port") or "5432"
+        return cls(host, int(port)) if host and port.isdigit() else None
+
+
+@dataclass(frozen=True)
+class Handing:
+    """To whom a primary is to be handed over, and whether that may be another than the one whom it was handed over to."""
+
+    to: Successor
+    recorded: Successor | None = None
+    on_other: str = REFUSE
+
+
+def plan_demote(data: DataDir, handing: Handing | None = None) -> DemotePlan:
     """The way to a stopped directory that starts as a standby; raises DirectoryRefused."""
     _refuse_no_cluster(data)
     if data.standby_signal:
-        return DemotePlan(KEPT, False, f"'{data.path}' is a standby already.")
+        return _plan_standby(data, handing)
     if data.server_pid is not None:
         return DemotePlan(DEMOTED, True, f"The primary in '{data.path}' stops and becomes a standby.")
     if data.cluster_state != CLEAN:
@@ -42,6 +70,19 @@ def plan_demote(data: DataDir) -> DemotePlan:
             "primary_crashed",
         )
     return DemotePlan(DEMOTED, False, f"The stopped primary in '{data.path}' becomes a standby.")
+
+
+def _plan_standby(data: DataDir, handing: Handing | None) -> DemotePlan:
+    """A directory that was made a standby already has a successor, and its last WAL belongs to that one."""
+    if handing is None or handing.recorded in (None, handing.to):
+        return DemotePlan(KEPT, False, f"'{data.path}' is a standby already.")
+    if data.server_pid is not None or data.cluster_state != CLEAN or handing.on_other == REFUSE:
+        raise DirectoryRefused(
+            f"'{data.path}' was handed over to {handing.recorded} and cannot be handed over to {handing.to}.",
+            "Another run has changed the primary meanwhile: look who leads (status.yml), then run again. Nothing was changed.",
+            "other_successor",
+        )
+    return DemotePlan(DEMOTED, False, f"'{data.path}', which was to follow {handing.recorded}, follows {handing.to}.")
 
 
 def plan_restore(data: DataDir) -> DemotePlan:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,6 +93,30 @@ def not_replayed(found: Candidate, conditions: Conditions, waited: float) -> Pro
         "Start the old primary again so that it can catch up, or promote another standby. Nothing was promoted.",
         "not_replayed",
     )
+
+
+@dataclass(frozen=True)
+class Peer:
+    """Another node of the fleet, as it was found over a replication session."""
+
+    name: str
+    system_identifier: str
+    timeline: int
+    standby: bool
+
+
+def refuse_leaders(found: Candidate, peers: Iterable[Peer]) -> None:
+    """Raises PromotionRefused when another node leads, or has left the timeline that this one is on."""
+    for peer in peers:
+        if peer.system_identifier != found.system_identifier:
+            continue
+        if not peer.standby or peer.timeline > found.timeline:
+            what = f"follows timeline {peer.timeline}" if peer.standby else f"is a primary on timeline {peer.timeline}"
+            raise PromotionRefused(
+                f"{peer.name} {what}; {found.address}, which is to be promoted, is on {found.timeline}.",
+                "Another node was promoted meanwhile: look at the fleet (status.yml), then run again. Nothing was promoted.",
+                "peer_promoted",
+            )
 
 
 def handover_ended(found: Candidate, begun: bool) -> PromotionRefused:

@@ -121,14 +121,15 @@ def kill_server(path: str) -> None:
     pid = find_server(path)
     if pid is None:
         return
-    for each in (pid, *_children(pid)):
+    for each in (pid, *child_processes(pid)):
         with suppress(ProcessLookupError):
             os.kill(each, signal.SIGKILL)
     if _left_after(path, _KILL_SECONDS) is not None:
         raise PgFleetError(f"Process {pid} of '{path}' cannot be killed.", "Restart the machine.", "busy")
 
 
-def _children(parent: int) -> list[int]:
+def child_processes(parent: int) -> list[int]:
+    """The processes that a process has started itself."""
     found = []
     for name in filter(str.isdigit, os.listdir("/proc")):
         with suppress(OSError), open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as file:

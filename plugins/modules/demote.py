@@ -31,6 +31,24 @@ options:
     description: Make a checkpoint first, while the server still takes writes.
     type: bool
     default: true
+  on_other_successor:
+    description:
+      - What to do with a primary that an earlier run has stopped and handed over to another successor than the one that is given here. Its recovery
+        settings, which are written before the successor is told anything, name that one.
+      - V(replace) hands it over to the new one when the earlier one does not lead; ask every node first. A server that runs as a standby of another is
+        refused with both.
+    type: str
+    default: refuse
+    choices: [refuse, replace]
+  archive_wait:
+    description:
+      - Seconds to wait, before anything is stopped, until all finished WAL files are archived. A server does not stop before they are.
+        When C(archive_command) hangs or has too much to do, the module refuses with the code C(archive_stuck); one that fails is no obstacle.
+    type: float
+    default: 15
+  reservation:
+    description: The note of M(pgfleet.cluster.fleet_lock), RV(pgfleet.cluster.fleet_lock#module:path), without which nothing is stopped any more.
+    type: path
   timeout:
     description: Seconds that the shutdown may take.
     type: int
@@ -125,15 +143,18 @@ handover_seconds:
 
 import os
 import time
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.pgfleet.cluster.plugins.module_utils._archiver import hanging_command, settle_archive
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import following_spec
 from ansible_collections.pgfleet.cluster.plugins.module_utils._clone_passfile import check_passfile
+from ansible_collections.pgfleet.cluster.plugins.module_utils._clone_recovery import AUTO_CONF, parse_conninfo
 from ansible_collections.pgfleet.cluster.plugins.module_utils._clone_source import (
     check_slot,
+    conninfo_pairs,
     replication_session,
     wanted_recovery,
 )
@@ -141,17 +162,31 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import Da
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_owner import as_owner
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_place import DirectoryRefused
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_swap import lock
-from ansible_collections.pgfleet.cluster.plugins.module_utils._demote import DemotePlan, plan_demote, plan_restore
-from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import QueryFailed
+from ansible_collections.pgfleet.cluster.plugins.module_utils._demote import (
+    DemotePlan,
+    Handing,
+    Successor,
+    plan_demote,
+    plan_restore,
+)
+from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import ConnectFailed, PgFleetError, QueryFailed
 from ansible_collections.pgfleet.cluster.plugins.module_utils._handover import BEGUN, name_of
 from ansible_collections.pgfleet.cluster.plugins.module_utils._local_session import local_session
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import Server, require_psycopg2
+from ansible_collections.pgfleet.cluster.plugins.module_utils._reservation import require
 from ansible_collections.pgfleet.cluster.plugins.module_utils._service import act
-from ansible_collections.pgfleet.cluster.plugins.module_utils._standby_files import make_standby, unmake_standby
+from ansible_collections.pgfleet.cluster.plugins.module_utils._settings import read_settings
+from ansible_collections.pgfleet.cluster.plugins.module_utils._standby_files import (
+    make_standby,
+    read_text,
+    unmake_standby,
+)
 
 POLL_SECONDS = 0.02
 HANDOVER_SECONDS = 30.0
+#: A successor whose module is only starting must see the session to know that it has ended.
+LINGER_SECONDS = 3.0
 NO_TIMES = dict.fromkeys(("checkpoint_seconds", "stop_seconds", "handover_seconds"))
 
 
@@ -163,18 +198,25 @@ def rehearse(params: dict[str, Any], successor: Server) -> None:
         check_slot(successor, params["slot"])
 
 
-def make_checkpoint(data: DataDir) -> float:
-    began = time.monotonic()
+def prepare(params: dict[str, Any], data: DataDir) -> float | None:
+    """What keeps the shutdown short, while the server still takes writes; seconds of the checkpoint."""
     with local_session(data.path) as server:
+        settle_archive(server, data.path, params["archive_wait"])
+        if not params["checkpoint"]:
+            return None
+        began = time.monotonic()
         server.rows("CHECKPOINT")
-    return round(time.monotonic() - began, 3)
+        return round(time.monotonic() - began, 3)
 
 
 def stop(params: dict[str, Any], data: DataDir, bin_dir: str) -> tuple[DataDir, float]:
     """Stop the server; returns the directory as it was left, which must be in good order."""
     began = time.monotonic()
     options = {**params, "unit": "", "stop_mode": "fast", "log_file": None, "config_file": None}
-    act(options, "stop", bin_dir)
+    try:
+        act(options, "stop", bin_dir)
+    except PgFleetError as error:
+        raise not_stopped(error, data) from error
     seconds = round(time.monotonic() - began, 3)
     left = inspect(data.path, bin_dir)
     if left.server_pid is not None or left.standby_signal:
@@ -184,6 +226,47 @@ def stop(params: dict[str, Any], data: DataDir, bin_dir: str) -> tuple[DataDir, 
             "server_running",
         )
     return left, seconds
+
+
+def not_stopped(error: PgFleetError, data: DataDir) -> PgFleetError:
+    """The reason that can be seen comes first."""
+    waits = hanging_command(data.path)
+    if not waits:
+        return error
+    return PgFleetError(
+        f"The primary in '{data.path}' was told to stop and takes no more writes, but does not stop{waits}.",
+        "End that process: the server then stops at once, and archives that file when it runs again.",
+        "archive_stuck",
+    )
+
+
+def read_handing(params: dict[str, Any], path: str) -> Handing:
+    recorded = read_settings(read_text(os.path.join(path, AUTO_CONF))).get("primary_conninfo", "")
+    wanted = Successor.from_conninfo(conninfo_pairs(params))
+    return Handing(
+        wanted or Successor("", 0), Successor.from_conninfo(parse_conninfo(recorded)), params["on_other_successor"]
+    )
+
+
+def refuse_leader(params: dict[str, Any], data: DataDir, handing: Handing) -> None:
+    """The successor of an earlier run may have been promoted by it. One that is not there counts as one that does not lead."""
+    earlier = handing.recorded
+    if earlier in (None, handing.to):
+        return
+    there = {**params, "login_host": earlier.host, "login_port": earlier.port, "connect_timeout": 3}
+    try:
+        with replication_session(there) as server:
+            timeline = int(server.row("IDENTIFY_SYSTEM")["timeline"])
+    except ConnectFailed as error:
+        if error.code != "unreachable":
+            raise
+        return
+    if timeline > (data.timeline or 0):
+        raise DirectoryRefused(
+            f"'{data.path}' was handed over to {earlier}, which has been promoted since.",
+            "It leads: look at the fleet (status.yml), then run again. Nothing was changed.",
+            "other_successor",
+        )
 
 
 def hand_over(params: dict[str, Any], data: DataDir, successor: Server) -> float | None:
@@ -197,32 +280,57 @@ def hand_over(params: dict[str, Any], data: DataDir, successor: Server) -> float
     return None
 
 
-def demote(module: AnsibleModule, data: DataDir, bin_dir: str) -> dict[str, Any]:
+def demote(module: AnsibleModule, bin_dir: str) -> dict[str, Any]:
     """The session with the successor stays open: its end means that nothing more is to be expected from here."""
     params = module.params
-    plan = plan_demote(data)
-    times: dict[str, Any] = dict(NO_TIMES)
-    if data.server_pid is not None and not plan.changed:
-        return {**as_result(plan, data), **times}
+    data = inspect(params["data_directory"], bin_dir)
+    if is_following(params, data):
+        return {**as_result(plan_demote(data), data), **NO_TIMES}
     with replication_session({**params, "session_name": BEGUN}) as successor:
-        rehearse(params, successor)
-        if plan.changed and not module.check_mode:
-            if plan.stop and params["checkpoint"]:
-                times["checkpoint_seconds"] = make_checkpoint(data)
-            if plan.stop:
-                data, times["stop_seconds"] = stop(params, data, bin_dir)
-                plan_demote(data)
-            make_standby(data.path, wanted_recovery(params))
-        if params["handover"] and not module.check_mode:
-            times["handover_seconds"] = hand_over(params, data, successor)
+        try:
+            with alone(module):
+                return carry_out(module, inspect(data.path, bin_dir), bin_dir, successor)
+        except PgFleetError:
+            if params["handover"] and not module.check_mode:
+                time.sleep(LINGER_SECONDS)
+            raise
+
+
+def is_following(params: dict[str, Any], data: DataDir) -> bool:
+    """Whether it runs as a standby of this successor already."""
+    handing = read_handing(params, data.path)
+    return data.standby_signal and data.server_pid is not None and handing.recorded in (None, handing.to)
+
+
+def carry_out(module: AnsibleModule, data: DataDir, bin_dir: str, successor: Server) -> dict[str, Any]:
+    params = module.params
+    handing = read_handing(params, data.path)
+    plan = plan_demote(data, handing)
+    times: dict[str, Any] = dict(NO_TIMES)
+    rehearse(params, successor)
+    if data.standby_signal and plan.changed:
+        refuse_leader(params, data, handing)
+    if plan.changed and not module.check_mode:
+        if plan.stop:
+            times["checkpoint_seconds"] = prepare(params, data)
+        if params["reservation"]:
+            require(params["reservation"])
+        if plan.stop:
+            data, times["stop_seconds"] = stop(params, data, bin_dir)
+            plan_demote(data)
+        make_standby(data.path, wanted_recovery(params))
+    if params["handover"] and not module.check_mode:
+        times["handover_seconds"] = hand_over(params, data, successor)
     return {**as_result(plan, data), **times}
 
 
-def restore(module: AnsibleModule, data: DataDir, _bin_dir: str) -> dict[str, Any]:
-    plan = plan_restore(data)
-    if plan.changed and not module.check_mode:
-        unmake_standby(data.path)
-    return {**as_result(plan, data), **NO_TIMES}
+def restore(module: AnsibleModule, bin_dir: str) -> dict[str, Any]:
+    with alone(module):
+        data = inspect(module.params["data_directory"], bin_dir)
+        plan = plan_restore(data)
+        if plan.changed and not module.check_mode:
+            unmake_standby(data.path)
+        return {**as_result(plan, data), **NO_TIMES}
 
 
 def as_result(plan: DemotePlan, data: DataDir) -> dict[str, Any]:
@@ -238,13 +346,15 @@ def as_result(plan: DemotePlan, data: DataDir) -> dict[str, Any]:
     }
 
 
-def run(module: AnsibleModule) -> dict[str, Any]:
+def alone(module: AnsibleModule) -> AbstractContextManager[None]:
     """One run at a time: a role that is given back must not be handed over at the same moment."""
+    return nullcontext() if module.check_mode else lock(os.path.realpath(module.params["data_directory"]))
+
+
+def run(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     bin_dir = programs_of(params["data_directory"], params["bin_dir"])
-    work = demote if params["state"] == "demoted" else restore
-    with nullcontext() if module.check_mode else lock(os.path.realpath(params["data_directory"])):
-        return work(module, inspect(params["data_directory"], bin_dir), bin_dir)
+    return demote(module, bin_dir) if params["state"] == "demoted" else restore(module, bin_dir)
 
 
 def main() -> NoReturn:
@@ -255,6 +365,9 @@ def main() -> NoReturn:
             checkpoint={"type": "bool", "default": True},
             timeout={"type": "int", "default": 60},
             handover={"type": "bool", "default": False},
+            on_other_successor={"type": "str", "default": "refuse", "choices": ["refuse", "replace"]},
+            archive_wait={"type": "float", "default": 15},
+            reservation={"type": "path"},
             bin_dir={"type": "path"},
         ),
         supports_check_mode=True,

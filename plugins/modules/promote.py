@@ -11,7 +11,8 @@ description:
   - Makes a standby a primary with C(pg_promote) and waits until it takes writes. A primary is left as it is.
   - Checks first, in check mode too, that it is the right standby and, with O(after_lsn), that it has replayed the last record of the primary
     that it succeeds.
-  - Does not look at other nodes. That no other primary takes writes any more is for M(pgfleet.cluster.demote) or fencing to see to.
+  - With O(peers) it asks other nodes whether one of them leads. That the old primary takes no writes any more is for
+    M(pgfleet.cluster.demote) or fencing to see to.
   - Source is the PostgreSQL manual, sections Failover and Recovery Control Functions.
 options:
   after_lsn:
@@ -34,6 +35,27 @@ options:
   system_identifier:
     description: System identifier that the standby must have.
     type: str
+  peers:
+    description:
+      - Other nodes that run. Each is asked over a replication session, all at the same time, before anything is promoted. When one of them is a primary, or
+        on a newer timeline, the module refuses with the code C(peer_promoted). One that gives no answer within 3 seconds counts for nothing.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name: {description: How messages name it., type: str, required: true}
+      address: {description: How it is reached., type: str, required: true}
+      port: {description: Its port., type: int, default: 5432}
+  peers_user:
+    description: Role with the attribute C(REPLICATION) to log in as at O(peers).
+    type: str
+    default: replicator
+  peers_passfile:
+    description: File with its password.
+    type: path
+  reservation:
+    description: The note of M(pgfleet.cluster.fleet_lock), RV(pgfleet.cluster.fleet_lock#module:path), without which nothing is promoted any more.
+    type: path
   wait:
     description: Seconds to wait until O(after_lsn) is replayed. Looks every 20 milliseconds.
     type: float
@@ -109,28 +131,33 @@ promote_seconds:
 
 import functools
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import connection_spec
-from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import QueryFailed
+from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError, QueryFailed
 from ansible_collections.pgfleet.cluster.plugins.module_utils._handover import Handover, read_handover
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import Server, connect, require_psycopg2
 from ansible_collections.pgfleet.cluster.plugins.module_utils._promote import (
     Candidate,
     Conditions,
+    Peer,
     PromotionRefused,
     handover_ended,
     may_promote,
     not_replayed,
+    refuse_leaders,
 )
+from ansible_collections.pgfleet.cluster.plugins.module_utils._reservation import require
 from ansible_collections.pgfleet.cluster.plugins.module_utils._status import timeline_of_wal_file
 from ansible_collections.pgfleet.cluster.plugins.module_utils._status_sql import RIGHTS, wal_timeline
 
 POLL_SECONDS = 0.02
+PEER_SECONDS = 3
 FACTS = """
 SELECT recovering,
        (SELECT system_identifier::text FROM pg_control_system()) AS system_identifier,
@@ -189,6 +216,26 @@ def wait_until_ready(server: Server, conditions: Conditions, params: dict[str, A
         time.sleep(POLL_SECONDS)
 
 
+def ask_peers(params: dict[str, Any]) -> list[Peer]:
+    """What the others are, as far as they answer."""
+    with ThreadPoolExecutor(max_workers=len(params["peers"])) as pool:
+        return [peer for peer in pool.map(lambda each: ask_peer(params, each), params["peers"]) if peer]
+
+
+def ask_peer(params: dict[str, Any], peer: dict[str, Any]) -> Peer | None:
+    login = {
+        **params, "login_host": peer["address"], "login_port": peer["port"], "login_user": params["peers_user"],
+        "login_password": "", "passfile": params["peers_passfile"], "connect_timeout": PEER_SECONDS,
+    }  # fmt: skip
+    try:
+        with connect(login, replication=True) as server:
+            source = server.row("IDENTIFY_SYSTEM")
+            standby = server.connection.get_parameter_status("in_hot_standby")
+            return Peer(peer["name"], str(source["systemid"]), int(source["timeline"]), standby != "off")
+    except PgFleetError:
+        return None
+
+
 def promote(server: Server, timeout: int) -> float:
     began, words = time.monotonic(), f"it has not done so after {timeout} s"
     try:
@@ -210,7 +257,13 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     with connect(params) as server:
         if module.check_mode:
             params = {**params, "handover": False, "wait": 0}
+        if params["peers"]:
+            found = read(server)[0]
+            if found.recovering:
+                refuse_leaders(found, ask_peers(params))
         found, waited = wait_until_ready(server, conditions, params)
+        if params["reservation"] and found.recovering and not module.check_mode:
+            require(params["reservation"])
         seconds = promote(server, params["timeout"]) if found.recovering and not module.check_mode else None
         now = read(server)[0].timeline if seconds is not None else None
     before = "standby" if found.recovering else "primary"
@@ -235,6 +288,19 @@ def main() -> NoReturn:
             begin={"type": "float", "default": 30},
             timeline={"type": "int"},
             system_identifier={"type": "str"},
+            peers={
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "address": {"type": "str", "required": True},
+                    "port": {"type": "int", "default": 5432},
+                },
+            },
+            peers_user={"type": "str", "default": "replicator"},
+            peers_passfile={"type": "path"},
+            reservation={"type": "path"},
             wait={"type": "float", "default": 10},
             timeout={"type": "int", "default": 60},
         ),

@@ -6,12 +6,14 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from ansible_collections.pgfleet.cluster.tests.integration.fleet import as_postgres
 from ansible_collections.pgfleet.cluster.tests.integration.operations.load import (
     NODES,
     full,
@@ -24,6 +26,7 @@ from ansible_collections.pgfleet.cluster.tests.integration.operations.load impor
     succeed,
     writing,
 )
+from ansible_collections.pgfleet.cluster.tests.integration.waiting import until
 
 
 @pytest.fixture
@@ -62,18 +65,37 @@ def test_a_switchover_loses_nothing_and_restarts_nobody_else(cluster: Any) -> No
     succeed(cluster, "verify")
 
 
-def test_a_promotion_that_fails_is_taken_back(cluster: Any) -> None:
-    """The target streams, so the plan takes it, but it replays too late for the proof."""
+def test_a_delayed_standby_is_refused_as_a_target(cluster: Any) -> None:
     cluster.psql("node1", "ALTER SYSTEM SET recovery_min_apply_delay = '1h'")
     cluster.psql("node1", "SELECT pg_reload_conf()")
     try:
-        cluster.psql("primary", "CREATE TABLE late AS SELECT 1 AS n")
+        refuse(cluster, "switchover", "node1 replays with a delay of 1 h", to="node1")
+    finally:
+        cluster.psql("node1", "ALTER SYSTEM RESET recovery_min_apply_delay")
+        cluster.psql("node1", "SELECT pg_reload_conf()")
+
+
+def test_a_promotion_that_fails_is_taken_back(cluster: Any) -> None:
+    """The target streams, so the plan takes it, but a reader keeps it from replaying in time for the proof."""
+    cluster.psql("primary", "CREATE TABLE late AS SELECT 1 AS n")
+    until(lambda: cluster.psql("node1", "SELECT count(*) FROM pg_class WHERE relname = 'late'") == "1")
+    reader = subprocess.Popen(
+        [*as_postgres(), "psql", "-XAtq", "-p", str(cluster.ports["node1"]), "-d", "postgres"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd="/",
+    )  # fmt: skip
+    assert reader.stdin
+    assert reader.stdout
+    try:
+        reader.stdin.write("BEGIN; SELECT n FROM late;\n")
+        reader.stdin.flush()
+        assert reader.stdout.readline() == "1\n"
+        cluster.psql("primary", "DROP TABLE late")
         run = cluster.play("playbooks/switchover.yml", to="node1")
         assert run.returncode != 0
         assert "Nothing was promoted. primary is the primary as before" in " ".join(run.output.split())
     finally:
-        cluster.psql("node1", "ALTER SYSTEM RESET recovery_min_apply_delay")
-        cluster.psql("node1", "SELECT pg_reload_conf()")
+        reader.stdin.close()
+        reader.wait()
     leads(cluster, "primary")
 
 

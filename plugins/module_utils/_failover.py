@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ._answer import SAID
 from ._before_change import OperationRefused, duration, logical_steps
 from ._lsn import format_lsn, parse_lsn
 from ._status import STREAMING
@@ -90,7 +91,7 @@ def plan_failover(results: Results, fenced: bool, force: bool, synchronous: bool
             "no_candidate",
         )
     stopped = _stopped_standbys(results, existing, candidates)
-    _refuse_behind(candidates[0], stopped, force)
+    _refuse_behind(candidates[0], stopped, existing, force)
     old = _old_name(leader, nodes, silent)
     lost = what_is_lost(results, old, candidates, [*silent, *(each.name for each in stopped)], synchronous)
     target = candidates[0].name
@@ -137,14 +138,15 @@ def _stopped_standbys(
     )
 
 
-def _refuse_behind(best: Candidate, stopped: Sequence[Candidate], force: bool) -> None:
+def _refuse_behind(best: Candidate, stopped: Sequence[Candidate], existing: Iterable[Node], force: bool) -> None:
     """A standby that does not run, but has more WAL than the best of those that do, is worth a look first."""
     if stopped and not force and stopped[0].progress > best.progress:
         ahead = stopped[0]
+        state = next((SAID.get(node.answer, node.answer) for node in existing if node.name == ahead.name), "")
         raise OperationRefused(
-            f"{ahead.name} has WAL up to {format_lsn(ahead.lsn)} but cannot be asked; {best.name}, the best of the others,"
+            f"{ahead.name} has WAL up to {format_lsn(ahead.lsn)} but cannot be asked ({state}); {best.name}, the best of the others,"
             f" only up to {format_lsn(best.lsn)}.",
-            f"Start the server of {ahead.name}, or mend what keeps it from letting us in, and run again; -e force=yes promotes"
+            f"Start the server of {ahead.name}, or fix what keeps it from accepting connections, and run again; -e force=yes promotes"
             f" {best.name} all the same. Nothing was changed.",
             "standby_ahead",
         )

@@ -346,6 +346,11 @@ REFUSED_FAILOVERS: dict[str, tuple[dict[str, Any], str, str]] = {
         "No standby runs",
     ),
     "two primaries": ({"a": primary(), "b": primary(timeline=2)}, "two_primaries", "2 nodes"),
+    "a standby that accepts nobody has more": (
+        {"a": CRASHED, "b": refusing("hot_standby_off", "standby", lsn={"replay": "0/9000000"}), "c": standby()},
+        "standby_ahead",
+        "(hot_standby off)",
+    ),
     "a stopped standby has more": (
         {"a": CRASHED, "b": stopped("standby", "shut down in recovery", "0/9000000"), "c": standby()},
         "standby_ahead",

@@ -103,7 +103,7 @@ options:
     default: false
   record_role:
     description:
-      - Role whose comment keeps the names of the slots that are asked for (C([pgfleet slots: node1_slot node2_slot])). Standbys have it too, so it
+      - Role whose comment keeps the names of the slots that are asked for (C(pgfleet slots) in square brackets). Standbys have it too, so it
         holds whichever node leads. Whatever else the comment says stays.
       - Without it O(exclusive) drops every physical slot that is not listed, whoever made it.
     type: str

@@ -59,7 +59,7 @@ def wanted_rules(listed: Iterable[Any]) -> tuple[list[Rule], list[Rule]]:
                 f"Rule {number} for pg_hba.conf ({_shown(given)}) cannot be used: {error.message}",
                 error.remedy,
                 rule=number,
-            ) from error
+            ) from None
         (absent if options.get("state") == "absent" else present).append(rule)
     return present, absent
 

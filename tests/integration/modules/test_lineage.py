@@ -72,8 +72,12 @@ def test_a_standby_that_streams_rows_of_another_history_is_found(servers: Any, m
     left, right = twins(servers)
     left.stop()
     servers.run("touch", left.data / "standby.signal")
-    servers.run("sh", "-c", f"echo \"primary_conninfo = 'host={right.socket} port={right.port} user=postgres'\""
-        f" >> {left.data}/postgresql.auto.conf")  # fmt: skip
+    servers.run(
+        "sh",
+        "-c",
+        f"echo \"primary_conninfo = 'host={right.socket} port={right.port} user=postgres'\""
+        f" >> {left.data}/postgresql.auto.conf",
+    )
     right.psql("INSERT INTO t SELECT generate_series(200, 299)")
     left.start()
     assert left.psql("SELECT pg_is_in_recovery()") == "t"
@@ -128,9 +132,24 @@ def unfollowable(servers: Any) -> tuple[Any, Any]:
     until(lambda: new.psql("SELECT count(*) FROM pg_class WHERE relname = 't'") == "1")
     old.psql("UPDATE t SET n = n + 1")  # pages for the checkpoint to write, one after the other
     slowly = subprocess.Popen(
-        servers.as_owner(servers.bin_dir() / "pg_basebackup", "-c", "spread", "-X", "none", "-D", servers.data("slow"),
-            "-h", old.socket, "-p", str(old.port), "-U", "postgres"), stderr=subprocess.DEVNULL, cwd="/",
-    )  # fmt: skip
+        servers.as_owner(
+            servers.bin_dir() / "pg_basebackup",
+            "-c",
+            "spread",
+            "-X",
+            "none",
+            "-D",
+            servers.data("slow"),
+            "-h",
+            old.socket,
+            "-p",
+            str(old.port),
+            "-U",
+            "postgres",
+        ),
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+    )
     phase = "SELECT count(*) FROM pg_stat_progress_basebackup WHERE phase = 'waiting for checkpoint to finish'"
     until(lambda: old.psql(phase) == "1")
     time.sleep(0.3)
@@ -159,8 +178,13 @@ def test_a_rewind_that_could_not_be_followed_is_impossible(unfollowable: Any, se
         assert found["diverged"]["transactions"] == 1
     assert not (old.data / "standby.signal").exists()
 
-    servers.run(servers.bin_dir() / "pg_rewind", "-D", old.data, "--source-server",
-        f"host={new.socket} port={new.port} user=postgres dbname=postgres")  # fmt: skip
+    servers.run(
+        servers.bin_dir() / "pg_rewind",
+        "-D",
+        old.data,
+        "--source-server",
+        f"host={new.socket} port={new.port} user=postgres dbname=postgres",
+    )
     servers.run("touch", old.data / "standby.signal")
     found = module("rewind", on_impossible="report", **rewinding(old, new))
     assert (found["action"], found["reason"]) == ("impossible", "wal_gone"), (
@@ -172,8 +196,13 @@ def test_a_rewind_that_could_not_be_followed_is_impossible(unfollowable: Any, se
 
 def test_a_standby_whose_archive_has_the_wal_is_kept(unfollowable: Any, servers: Any, module: Any) -> None:
     old, new = unfollowable
-    servers.run(servers.bin_dir() / "pg_rewind", "-D", old.data, "--source-server",
-        f"host={new.socket} port={new.port} user=postgres dbname=postgres")  # fmt: skip
+    servers.run(
+        servers.bin_dir() / "pg_rewind",
+        "-D",
+        old.data,
+        "--source-server",
+        f"host={new.socket} port={new.port} user=postgres dbname=postgres",
+    )
     servers.run("touch", old.data / "standby.signal")
     old.write_config(restore_command="cp /archive/%f %p")
     found = module("rewind", on_impossible="report", **rewinding(old, new))

@@ -11,6 +11,15 @@ from dataclasses import dataclass
 from ._settings import read_settings
 
 AUTO_CONF = "postgresql.auto.conf"
+#: A peer whose machine or network is gone is noticed after less than half a minute, be the line idle, busy or only being made.
+#: The kernel's own patience is two hours.
+DEAD_PEER = {
+    "keepalives": "1",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+}
 _PAIR = re.compile(r"\s*(\w+)\s*=\s*('(?:[^'\\]|\\.)*'|(?:[^\s'\\]|\\.)*)")
 
 
@@ -54,14 +63,15 @@ class Recovery:
         """The settings that have to be changed in this text of postgresql.auto.conf.
 
         Of ``primary_conninfo`` only the parameters that are wanted are compared, and others that are there stay:
-        pg_basebackup and administrators add harmless ones. A password there would overrule the password file.
+        pg_basebackup and administrators add harmless ones, and who has chosen other keepalives keeps them. A password there would overrule the password file.
         """
         found = read_settings(text)
         needed = {}
         pairs = parse_conninfo(found.get("primary_conninfo", ""))
+        wanted = {**self.conninfo, **{name: pairs[name] for name in DEAD_PEER if name in pairs}}
         overruled = "passfile" in self.conninfo and pairs.pop("password", None) is not None
-        if overruled or any(pairs.get(name) != value for name, value in self.conninfo.items()):
-            needed["primary_conninfo"] = make_conninfo({**pairs, **self.conninfo})
+        if overruled or any(pairs.get(name) != value for name, value in wanted.items()):
+            needed["primary_conninfo"] = make_conninfo({**pairs, **wanted})
         if self.slot and found.get("primary_slot_name") != self.slot:
             needed["primary_slot_name"] = self.slot
         return needed

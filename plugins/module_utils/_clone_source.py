@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from ._basebackup import Source
-from ._clone_recovery import Recovery
+from ._clone_recovery import DEAD_PEER, Recovery
 from ._controldata import History, parse_history
 from ._errors import ConnectFailed, PgFleetError, QueryFailed
 from ._lsn import parse_lsn
@@ -162,7 +162,7 @@ def _start_streaming(server: Server, source: Source, slot: str) -> None:
 
 
 def conninfo_pairs(params: Mapping[str, Any]) -> dict[str, str]:
-    """The libpq parameters that lead to the server, without any password."""
+    """The libpq parameters that lead to the server and notice when it is gone, without any password."""
     wanted = {
         "user": params["login_user"],
         "host": params["login_host"] or params["login_unix_socket"],
@@ -170,7 +170,10 @@ def conninfo_pairs(params: Mapping[str, Any]) -> dict[str, str]:
         "sslmode": params["ssl_mode"],
         "sslrootcert": params["ca_cert"],
     }
-    return {name: str(value) for name, value in wanted.items() if value}
+    return {
+        **{name: str(value) for name, value in wanted.items() if value},
+        **(DEAD_PEER if params["login_host"] else {}),
+    }
 
 
 def wanted_recovery(params: Mapping[str, Any]) -> Recovery:

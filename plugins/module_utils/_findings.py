@@ -13,6 +13,9 @@ from ._reasons import Reason, reason
 from ._slot import Slot
 from ._status import STREAMING, Standby, Status
 
+#: Longer than a server under load needs to answer a login.
+STUCK_SECONDS = 60
+
 
 def findings(status: Status) -> tuple[Reason, ...]:
     """Whatever is not well, asked for or not."""
@@ -55,8 +58,12 @@ def _counters(status: Status) -> Iterator[Reason]:
 
 def receiver_trouble(status: Status) -> Iterator[Reason]:
     """Why a standby does not stream, as far as its own WAL receiver tells."""
-    receiver = status.wal_receiver
-    if receiver is None:
+    receiver, connecting = status.wal_receiver, status.connecting
+    if receiver is None and connecting:
+        what = f"The WAL receiver of {status.address}, process {connecting.pid}, has been connecting for {connecting.seconds:.0f} s"
+        code = "receiver_stuck" if connecting.seconds > STUCK_SECONDS else "not_streaming"
+        yield reason(code, f"{what}.", pid=connecting.pid)
+    elif receiver is None:
         yield reason("no_wal_receiver", f"{status.address} is a standby, but no WAL receiver runs there.")
     elif receiver.status is None:
         yield hidden("the state of the WAL receiver", status)

@@ -25,7 +25,7 @@ LONGEST_PAUSE = 1.0
 LASTING = {"settings_error", "hba_error"}
 LASTING_SECONDS = 5.0
 #: Reasons for which it is worth asking the upstream server.
-SILENCE = {"no_wal_receiver", "not_streaming", "lagging", "not_replayed"}
+SILENCE = {"no_wal_receiver", "receiver_stuck", "not_streaming", "lagging", "not_replayed"}
 
 
 def look_until(

@@ -13,6 +13,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ._answer import own_words
+from ._clone_recovery import DEAD_PEER
 from ._errors import ConnectFailed, MissingFeature, PgFleetError, QueryFailed
 
 try:
@@ -170,7 +171,7 @@ def _connect_kwargs(params: dict[str, Any], database: str | None) -> dict[str, A
         "connect_timeout": params["connect_timeout"],
         "application_name": params.get("session_name", "pgfleet"),
     }
-    return {name: value for name, value in wanted.items() if value}
+    return {**{name: value for name, value in wanted.items() if value}, **(DEAD_PEER if params["login_host"] else {})}
 
 
 @contextmanager

@@ -34,6 +34,8 @@ REMEDIES = {
     "slot_lost": "Clone its standby anew and recreate the slot (replication_slot with on_lost: recreate).",
     "slot_at_risk": "Start or speed up its standby now, or raise max_slot_wal_keep_size, before the next checkpoints.",
     "no_wal_receiver": "Look at the reasons that come with this one, and at the standby's log.",
+    "receiver_stuck": "site.yml ends it, and the server starts another; by hand: kill that process. It waits for a server that does not"
+    " answer, or for a network that swallows packets.",
     "no_upstream": "Set primary_conninfo, or leave it as it is when the standby only restores from an archive.",
     "upstream_unreachable": "Start the upstream server; check host and port in primary_conninfo and what lies between.",
     "replication_login_refused": "The server's own words say why.",

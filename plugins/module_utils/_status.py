@@ -66,6 +66,14 @@ class WalReceiver:
 
 
 @dataclass(frozen=True)
+class Connecting:
+    """A WAL receiver that has no connection yet; pg_stat_wal_receiver does not show it."""
+
+    pid: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Upstream:
     """The server that a standby is told to follow: primary_conninfo without its password."""
 
@@ -159,6 +167,7 @@ class Status:
     standbys: tuple[Standby, ...] = ()
     slots: tuple[Slot, ...] = ()
     wal_receiver: WalReceiver | None = None
+    connecting: Connecting | None = None
     upstream: Upstream | None = None
     replay_paused: bool = False
     replay_lag_seconds: float | None = None

@@ -48,6 +48,8 @@ SELECT recovering,
                  latest_end_lsn::text,
                  extract(epoch FROM clock_timestamp() - last_msg_receipt_time)::float8 AS last_message_age_seconds
             FROM pg_stat_wal_receiver) AS r) AS wal_receiver,
+       (SELECT json_build_array(pid, extract(epoch FROM clock_timestamp() - backend_start)::float8) FROM pg_stat_activity
+         WHERE backend_type = 'walreceiver' AND lower(wait_event) = 'libpqwalreceiverconnect') AS connecting,
        (SELECT row_to_json(a) FROM (
           SELECT current_setting('archive_mode') AS mode, archived_count, failed_count, last_archived_wal,
                  last_failed_wal,

@@ -291,6 +291,12 @@ status:
         flushed_lsn: 0/40010B0
         latest_end_lsn: 0/40010B0
         last_message_age_seconds: 0.536692
+    connecting:
+      description: The WAL receiver that has no connection yet, with its process and for how long; null when there is none, or for a role that
+        may not see it.
+      type: dict
+      returned: always
+      sample: null
     upstream:
       description: Whom a standby is told to follow, without the password; null on a primary.
       type: dict

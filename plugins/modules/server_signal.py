@@ -5,7 +5,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: server_signal
-short_description: Kill, freeze or thaw every process of one PostgreSQL server, for drills
+short_description: Kill, freeze or thaw every process of one PostgreSQL server, for drills, or end its WAL receiver
 version_added: 1.0.0
 description:
   - Sends a signal to the server of one data directory and to all of its processes, as a crash of the machine or a frozen virtual machine
@@ -21,10 +21,16 @@ options:
     description: Directory of the server's programs. Default is that of the data directory's version.
     type: path
   signal:
-    description: V(kill) is SIGKILL, V(freeze) is SIGSTOP, V(thaw) is SIGCONT. V(thaw) is content when no server runs.
+    description:
+      - V(kill) is SIGKILL, V(freeze) is SIGSTOP, V(thaw) is SIGCONT. V(thaw) is content when no server runs.
+      - V(end_receiver) is SIGTERM for the WAL receiver of a standby alone, of which the server starts another. For one that hangs while it
+        connects; no SQL function reaches it.
     type: str
     required: true
-    choices: [kill, freeze, thaw]
+    choices: [kill, freeze, thaw, end_receiver]
+  pid:
+    description: Process of the WAL receiver that V(end_receiver) is for. Another one is left alone, and nothing changes.
+    type: int
 extends_documentation_fragment:
   - pgfleet.cluster.attributes
 attributes:
@@ -41,11 +47,19 @@ EXAMPLES = r"""
     signal: kill
   become: true
   become_user: postgres
+
+- name: End a WAL receiver that hangs
+  pgfleet.cluster.server_signal:
+    data_directory: /var/lib/postgresql/17/main
+    signal: end_receiver
+    pid: "{{ status.status.connecting.pid }}"
+  become: true
+  become_user: postgres
 """
 
 RETURN = r"""
 pids:
-  description: The processes that were there; the first one is the server itself.
+  description: The processes that were there; the first one is the server itself. With V(end_receiver) only the WAL receiver.
   returned: success
   type: list
   elements: int
@@ -65,7 +79,12 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import in
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 
-SIGNALS = {"kill": signal.SIGKILL, "freeze": signal.SIGSTOP, "thaw": signal.SIGCONT}
+SIGNALS = {
+    "kill": signal.SIGKILL,
+    "freeze": signal.SIGSTOP,
+    "thaw": signal.SIGCONT,
+    "end_receiver": signal.SIGTERM,
+}
 WAIT_SECONDS = 10
 
 
@@ -87,10 +106,19 @@ def family(pid: int, processes: Mapping[int, tuple[int, str]]) -> list[int]:
     return members
 
 
+def receivers(pids: Iterable[int], wanted: int | None) -> list[int]:
+    """The WAL receiver among the processes of a server."""
+    found = []
+    for pid in pids if wanted is None else set(pids) & {wanted}:
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", encoding="utf-8", errors="replace") as file:
+            found += [pid] if "walreceiver" in file.read() else []
+    return found
+
+
 def reached(name: str, pids: Iterable[int], processes: Mapping[int, tuple[int, str]]) -> bool:
     """Whether the processes are in the state that the signal leads to."""
     states = [processes[pid][1] for pid in pids if pid in processes]
-    if name == "kill":
+    if name in ("kill", "end_receiver"):
         return not states  # a zombie still has its number, and a new server would take it for a living one
     return all((state == "T") == (name == "freeze") for state in states)
 
@@ -114,6 +142,8 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         raise PgFleetError(f"No server runs in {directory}.", "Start it first.", "not_running")
     processes = read_processes()
     pids = family(pid, processes) if pid else []
+    if module.params["signal"] == "end_receiver":
+        pids = receivers(pids, module.params["pid"])
     changed = not reached(module.params["signal"], pids, processes)
     if changed and not module.check_mode:
         send(module.params["signal"], pids)
@@ -125,6 +155,7 @@ def main() -> NoReturn:
         argument_spec={
             "data_directory": {"type": "path", "required": True},
             "bin_dir": {"type": "path"},
+            "pid": {"type": "int"},
             "signal": {"type": "str", "required": True, "choices": list(SIGNALS)},
         },
         supports_check_mode=True,

@@ -9,6 +9,10 @@ from typing import Any
 from ansible_collections.pgfleet.cluster.tests.integration.modules.test_change_of_primary import follow, pair, streams
 from ansible_collections.pgfleet.cluster.tests.integration.waiting import until
 
+RECEIVER = (
+    "SELECT pid FROM pg_stat_activity WHERE backend_type = 'walreceiver' AND wait_event ILIKE 'libpqwalreceiverconnect'"
+)
+
 
 def test_a_receiver_that_hangs_is_seen_and_ended(servers: Any, module: Any) -> None:
     _old, new = pair(servers)
@@ -18,21 +22,21 @@ def test_a_receiver_that_hangs_is_seen_and_ended(servers: Any, module: Any) -> N
         new.psql(f"ALTER SYSTEM SET primary_conninfo = 'host=127.0.0.1 port={hole.getsockname()[1]} user=replicator'")
         new.ctl("reload")
 
-        def connecting() -> Any:
-            return module("replication_status", connect_timeout=2, **new.login)["status"]["connecting"]
+        def receiver() -> str:
+            return str(new.psql(RECEIVER))
 
-        until(connecting)
+        until(receiver)
         seen = module("replication_status", **new.login)
         assert seen["findings"][0]["code"] == "not_streaming", seen["findings"]
         assert "has been connecting for" in seen["findings"][0]["message"]
 
-        first = connecting()["pid"]
+        first = seen["status"]["connecting"]["pid"]
         ending = {"data_directory": str(new.data), "signal": "end_receiver"}
         assert module("server_signal", check=True, pid=first, **ending)["pids"] == [first]
         assert module("server_signal", pid=first, **ending)["changed"]
         assert not module("server_signal", pid=first, **ending)["changed"], "that one is gone"
         assert not module("server_signal", pid=new.pid, **ending)["changed"], "the server is no WAL receiver"
-        until(lambda: (connecting() or {"pid": first})["pid"] != first)
+        until(lambda: receiver() not in ("", str(first)))
     assert new.running
 
 

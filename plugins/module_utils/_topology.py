@@ -279,9 +279,14 @@ def _refuse_strangers(existing: Sequence[Node]) -> None:
 
 
 def _two_primaries(primaries: Sequence[Node]) -> TopologyConflict:
+    """The number of a timeline is advice only where it tells the primaries apart."""
+    timelines = [node.timeline or 0 for node in primaries]
+    hint = "usually the one on the highest timeline"
+    if timelines.count(max(timelines)) > 1:
+        hint = "for which equal timelines say nothing: each has rows that the other lacks"
     return TopologyConflict(
         f"{len(primaries)} nodes are primaries of one cluster: {_list(primaries)}.",
-        "Decide which one keeps its data, usually the one on the highest timeline. Stop each other one; rejoin.yml"
+        f"Decide which one keeps its data, {hint}. Stop each other one; rejoin.yml"
         " (-e node=...) then lists what only it has and brings it back as a standby. Nothing was changed.",
         "two_primaries",
     )

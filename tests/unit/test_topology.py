@@ -74,7 +74,7 @@ BAD: dict[str, tuple[list[Node], list[str], str, str]] = {
         [node("a", "primary"), node("b", "primary", False, timeline=2)],
         ["a"],
         "two_primaries",
-        "timeline 2",
+        "usually the one on the highest timeline",
     ),
     "two stopped primaries of one timeline": (
         [node("a", "primary", False), node("b", "primary", False)],
@@ -86,7 +86,7 @@ BAD: dict[str, tuple[list[Node], list[str], str, str]] = {
         [node("a", "primary", False, timeline=2), node("b", "primary", timeline=2)],
         ["a"],
         "two_primaries",
-        "2 nodes are primaries",
+        "equal timelines say nothing",
     ),
     "an interrupted switchover": (
         [handed_over("a"), node("b", "standby")],

@@ -59,7 +59,7 @@ def busy(**holder: Any) -> dict[str, Any]:
     return {"number": 5432, "busy": True, "ours": False, "own": None, "holder": holder or None}
 
 
-CLUSTER = {
+CLUSTER: dict[str, Any] = {
     "configured": True,
     "ours": True,
     "unused": False,

@@ -39,6 +39,8 @@ def sessions(server, servers, count):
     ]  # fmt: skip
     try:
         for each in held:
+            assert each.stdin
+            assert each.stdout
             each.stdin.write("SELECT 1;\n")
             each.stdin.flush()
             assert each.stdout.readline() == "1\n"

@@ -44,6 +44,7 @@ def _member(name: str, facts: Mapping[str, Any]) -> Member:
         address=str(known["address"]),
         slot=str(known["slot"]),
         cluster=str(known["cluster"]),
+        adopt=bool(known["adopt"]),
         hba_rules=known["hba_rules"],
         replication_user=str(known["replication_user"]),
         rewind_user=str(known["rewind_user"]),

@@ -19,6 +19,7 @@ from ._errors import PgFleetError
 from ._machine import read_text
 from ._place import Installed, fleet_of
 from ._server_conf import read_server_conf
+from ._settings import read_settings
 
 CONFIGURATIONS = "/etc/postgresql"
 OWNED_SETTINGS = "conf.d/pgfleet.conf"
@@ -42,6 +43,7 @@ def read_cluster(directory: str) -> Installed:
     ours = os.path.exists(f"{directory}/{OWNED_SETTINGS}")
     owned = read_text(f"{directory}/{OWNED_SETTINGS}")
     data = conf.values.get("data_directory", "")
+    note = read_settings(read_text(f"{directory}/{ADOPTED_NOTE}"))
     sockets = [each.strip() for each in conf.values.get("unix_socket_directories", _SOCKETS).split(",")]
     pid, running = server_of(data) if data else (None, None)
     return Installed(
@@ -53,8 +55,8 @@ def read_cluster(directory: str) -> Installed:
         sockets=tuple(dict.fromkeys([*sockets, *(running[1:] if running else ())])),
         ours=ours,
         fleet=fleet_of(owned),
-        node=conf.values.get("cluster_name", ""),
-        adopted=os.path.exists(f"{directory}/{ADOPTED_NOTE}"),
+        node=note.get("node", conf.values.get("cluster_name", "")),
+        adopted=bool(note),
         pid=pid,
         own_port=int(running[0]) if running else None,
         unused=_is_vacant(data) and not os.path.exists(log_of(int(version), cluster)),

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ._clone_recovery import AUTO_CONF
@@ -17,18 +17,23 @@ _DEEPEST = 10
 
 @dataclass
 class ServerConf:
-    """``values`` by the setting's name, ``files`` the file that each comes from; ``directories`` those that are included."""
+    """``values`` by the setting's name, ``files`` the file that each comes from; ``directories`` those that are included.
+
+    ``instead`` has texts that count in place of files, whether these are there or not.
+    """
 
     values: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     directories: set[str] = field(default_factory=set)
+    instead: Mapping[str, str] = field(default_factory=dict)
 
     def by_alter_system(self, name: str) -> bool:
         return os.path.basename(self.files.get(name, "")) == AUTO_CONF
 
     def read(self, path: str, depth: int = 0) -> None:
         """Take in a file and what it includes; of several lines for one setting the last counts."""
-        for name, value in settings_in_order(read_text(path)):
+        text = self.instead[path] if path in self.instead else read_text(path)
+        for name, value in settings_in_order(text):
             if name not in ("include", "include_if_exists", "include_dir"):
                 self.values[name], self.files[name] = value, path
                 continue
@@ -41,13 +46,18 @@ class ServerConf:
             yield path
             return
         self.directories.add(os.path.realpath(path))
-        names = sorted(os.listdir(path)) if os.path.isdir(path) else []
-        yield from (os.path.join(path, each) for each in names if each.endswith(".conf") and not each.startswith("."))
+        names = {os.path.basename(each) for each in self.instead if os.path.dirname(each) == os.path.normpath(path)}
+        names.update(os.listdir(path) if os.path.isdir(path) else ())
+        yield from (
+            os.path.join(os.path.normpath(path), each)
+            for each in sorted(names)
+            if each.endswith(".conf") and not each.startswith(".")
+        )
 
 
-def read_server_conf(config_directory: str) -> ServerConf:
+def read_server_conf(config_directory: str, instead: Mapping[str, str] | None = None) -> ServerConf:
     """The settings of a cluster in Debian's layout: postgresql.conf with what it includes, then those of ALTER SYSTEM."""
-    conf = ServerConf()
+    conf = ServerConf(instead=instead or {})
     conf.read(os.path.join(config_directory, "postgresql.conf"))
     if "data_directory" in conf.values:
         conf.read(os.path.join(conf.values["data_directory"], AUTO_CONF))

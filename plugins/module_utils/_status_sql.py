@@ -80,7 +80,7 @@ WITH line AS MATERIALIZED ({lines}), rule AS MATERIALIZED ({rules}), file AS (
 SELECT extract(epoch FROM pg_conf_load_time())::float8 AS loaded,
        (SELECT json_object_agg(name, {modified}) FROM file) AS modified,
        EXISTS (SELECT FROM line JOIN pg_settings AS s ON lower(s.name) = lower(line.name)
-                WHERE applied AND error IS NULL AND s.context NOT IN ('backend', 'superuser-backend')
+                WHERE applied AND error IS NULL AND s.context NOT IN ('postmaster', 'backend', 'superuser-backend')
                   AND (s.source = 'default'
                        OR s.source = 'configuration file' AND s.sourcefile IS NOT NULL
                           AND (s.sourcefile, s.sourceline) IS DISTINCT FROM (line.sourcefile, line.sourceline))) AS moved,

@@ -1,0 +1,120 @@
+# Copyright (c) 2026 The pgfleet.cluster developers
+# MIT License (see LICENSE or https://opensource.org/license/mit)
+"""Read a server that is to be adopted, by its own psql: the machine may lack psycopg2 yet."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ._adopt import AdoptionRefused, FoundServer
+from ._datadir import find_server
+from ._machine import owner_name, read_text
+from ._place_read import OWNED_SETTINGS
+from ._server_conf import ServerConf, read_server_conf
+from ._settings import read_settings
+
+_SQL = """
+SELECT json_build_object(
+  'settings', (SELECT json_object_agg(name, current_setting(name)) FROM pg_settings WHERE name = ANY (string_to_array(:'names', ','))),
+  'restarting', (SELECT coalesce(json_agg(name), '[]') FROM pg_settings WHERE context = 'postmaster'),
+  'checksums', current_setting('data_checksums'),
+  'slots', (SELECT count(*) FROM pg_replication_slots WHERE NOT slot_name = ANY (string_to_array(:'slots', ','))),
+  'senders', (SELECT coalesce(json_agg(json_build_object('name', application_name, 'address', host(client_addr))), '[]')
+              FROM pg_stat_replication WHERE application_name <> 'pg_basebackup'),
+  'role', (SELECT json_build_object('login', rolcanlogin, 'replication', rolreplication, 'superuser', rolsuper, 'password', rolpassword)
+           FROM pg_authid WHERE rolname = :'role'))
+"""
+
+
+def ask(params: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """What the running server says; raises with its own words where it does not let its own user in."""
+    variables = {"names": ",".join(names), "slots": ",".join(params["slots"]), "role": params["replication_user"]}
+    command = [os.path.join(params["bin_dir"], "psql"), "-XAtqw", "-v", "ON_ERROR_STOP=1", "-d", "postgres",
+               "-h", params["login_unix_socket"], "-p", str(params["login_port"]), "-U", params["owner"]]  # fmt: skip
+    command += [word for name, value in variables.items() for word in ("-v", f"{name}={value}")]
+    environment = {**os.environ, "PGCONNECT_TIMEOUT": "10", "LC_ALL": "C", "PGOPTIONS": "-c statement_timeout=30s"}
+    done = subprocess.run(command, input=_SQL, capture_output=True, text=True, check=False, env=environment, cwd="/")
+    if done.returncode:
+        raise AdoptionRefused(
+            f"The server of {params['node']} does not let user '{params['owner']}' look at it: {' '.join(done.stderr.split())}",
+            f"It must be a superuser that logs in by the socket (local all {params['owner']} peer). Nothing was changed.",
+            "adopt_no_login",
+        )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def refuse_layout(params: Mapping[str, Any], conf: ServerConf) -> None:
+    """Raise for a server that is not as postgresql-common makes and starts them."""
+    config, data = params["config_directory"], params["data_directory"]
+    problem, remedy, code = "", "", "adopt_layout"
+    hba = conf.values.get("hba_file", "")
+    if not os.path.exists(os.path.join(data, "PG_VERSION")):
+        problem, remedy = f"has no data in '{data}'", "Give it its data, or remove its configuration (pg_dropcluster)."
+    elif os.path.realpath(hba) != os.path.realpath(f"{config}/pg_hba.conf"):
+        problem = f"has its rules in '{hba or 'its data directory'}', not in {config}/pg_hba.conf"
+        remedy = "Move the file there and set hba_file."
+    elif os.path.realpath(f"{config}/conf.d") not in conf.directories:
+        problem, code = f"does not read {config}/conf.d", "adopt_no_conf_d"
+        remedy = f"Write the line include_dir 'conf.d' at the end of {config}/postgresql.conf."
+    else:
+        owner = owner_name(os.stat(data).st_uid)
+        pid = find_server(data)
+        runs_as = owner_name(os.stat(f"/proc/{pid}").st_uid) if pid else owner
+        if {owner, runs_as} != {params["owner"]}:
+            problem, code = (
+                f"belongs to user '{owner}' and runs as '{runs_as}', not as '{params['owner']}'",
+                "adopt_owner",
+            )
+            remedy = "Only servers of that user can be adopted."
+    if problem:
+        raise AdoptionRefused(f"The server of {params['node']} {problem}.", f"{remedy} Nothing was changed.", code)
+
+
+def covers(listens: str, address: str) -> bool:
+    """Whether a server that listens so is reached at an address; both may be names."""
+    words = [word.strip() for word in listens.split(",") if word.strip()]
+    if "*" in words:
+        return True
+    wanted = _addresses(address)
+    have = {found for word in words for found in _addresses(word)}
+    every = {
+        ":" in each: wildcard in words for each in wanted for wildcard in (("::",) if ":" in each else ("0.0.0.0",))
+    }
+    return bool(wanted & have) or any(every.values())
+
+
+def _addresses(name: str) -> set[str]:
+    try:
+        return {str(found[4][0]) for found in socket.getaddrinfo(name, None)}
+    except OSError:
+        return {name}
+
+
+def read_found(params: Mapping[str, Any], names: Iterable[str]) -> tuple[FoundServer, Mapping[str, Any] | None]:
+    """The server as its own files and its session have it, and the replication role where there is one."""
+    own = f"{params['config_directory']}/{OWNED_SETTINGS}"
+    conf = read_server_conf(params["config_directory"], {own: ""})
+    refuse_layout(params, conf)
+    answer = ask(params, names) if find_server(params["data_directory"]) else None
+    running = answer["settings"] if answer else None
+    listens = conf.values.get("listen_addresses", "localhost")
+    found = FoundServer(
+        name=params["node"],
+        values=conf.values,
+        files=conf.files,
+        running=running,
+        restarting=frozenset(answer["restarting"] if answer else ()),
+        written=read_settings(read_text(own)),
+        checksums=bool(answer and answer["checksums"] == "on"),
+        covered=covers(listens, params["address"]),
+        running_covered=covers((running or {}).get("listen_addresses", listens), params["address"]),
+        senders=tuple(answer["senders"] if answer else ()),
+        slots=answer["slots"] if answer else 0,
+    )
+    return found, answer["role"] if answer else None

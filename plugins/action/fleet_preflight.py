@@ -12,19 +12,24 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._preflight import (
     Member,
+    Problem,
     Wishes,
+    destroy_problems,
     identity_problems,
     preflight_problems,
+    rebuild_problems,
     refuse,
 )
 
 SPEC: dict[str, Any] = {
-    "scope": {"type": "str", "required": True, "choices": ["identity", "all"]},
+    "scope": {"type": "str", "required": True, "choices": ["identity", "all", "clone", "destroy"]},
     "nodes": {"type": "list", "elements": "str", "required": True},
     "fleet": {"type": "str", "required": True},
     "min_free_mb": {"type": "int", "default": 0},
     "repository": {"type": "str", "default": "pgdg"},
     "releases": {"type": "dict"},
+    "node": {"type": "str", "default": ""},
+    "adopted": {"type": "bool", "default": False},
     "replication_password": {"type": "str", "no_log": True},
 }
 
@@ -51,18 +56,27 @@ def _member(name: str, facts: Mapping[str, Any]) -> Member:
     )
 
 
+def _more(scope: str, members: list[Member], wishes: Wishes, node: str, adopted: bool) -> list[Problem]:
+    """What a scope refuses beyond variables that differ from the machines."""
+    if scope == "all":
+        return preflight_problems(members, wishes)
+    if scope == "clone":
+        return rebuild_problems(members, node)
+    return destroy_problems(members) if scope == "destroy" and not adopted else []
+
+
 class ActionModule(ActionBase):
     """Refuse, once for all nodes, with the words and the code of the collection's own errors."""
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         _valid, options = self.validate_argument_spec(SPEC)  # type: ignore[no-untyped-call]
-        scope = options.pop("scope")
+        scope, node, adopted = (options.pop(name) for name in ("scope", "node", "adopted"))
         members = read_members(options["nodes"], task_vars["hostvars"])
         wishes = Wishes(**options)
         problems = identity_problems(members, wishes)
         try:
-            refuse(problems or (preflight_problems(members, wishes) if scope == "all" else []))
+            refuse(problems or _more(scope, members, wishes, node, adopted))
         except PgFleetError as error:
             return {**result, "failed": True, **error.as_result()}
         return {**result, "changed": False}

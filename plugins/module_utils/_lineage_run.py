@@ -68,11 +68,19 @@ class LocalWal:
             limit = (limit // self.segment + 1) * self.segment
         if limit == start:
             return None
-        return end_of_wal(self.dump(timeline, start, "--quiet", f"--end={format_lsn(limit)}"), start, limit)
+        return end_of_wal(self.dump(timeline, start, limit, "--quiet"), start, limit)
 
-    def dump(self, timeline: int, start: int, *more: str) -> str:
-        where = f"--path={self.folder}", f"--timeline={timeline}", f"--start={format_lsn(start)}"
-        return run_guarded([self.program, *where, *more])[1]
+    def dump(self, timeline: int, start: int, end: int, *more: str) -> str:
+        """What pg_waldump says of the records from ``start`` on; ``end`` 0 is that of the segment.
+
+        The files are named, for it learns the size of segments from the first that it meets, which may be one without content.
+        """
+        where = [f"--path={self.folder}", f"--timeline={timeline}", f"--start={format_lsn(start)}"]
+        names = list(dict.fromkeys(segment_name(timeline, at, self.segment) for at in (start, max(start, end - 1))))
+        if not all(os.path.isfile(os.path.join(self.folder, name)) for name in names):
+            names = []
+        until = [f"--end={format_lsn(end)}"] if end else []
+        return run_guarded([self.program, *where, *until, *more, *names])[1]
 
     def read(self, timeline: int, begin: int, end: int) -> bytes | None:
         """WAL of a timeline; None where it is not there. Its last segment may have gone on under the next number."""
@@ -99,7 +107,7 @@ class LocalWal:
             begin = (end - 1) // self.segment * self.segment
             if not os.path.isfile(os.path.join(self.folder, segment_name(timeline, begin, self.segment))):
                 return None
-            found = last_checkpoint(self.dump(timeline, begin, f"--end={format_lsn(end)}", "--rmgr=XLOG"), fork)
+            found = last_checkpoint(self.dump(timeline, begin, end, "--rmgr=XLOG"), fork)
             if found:
                 return found
             end = begin
@@ -120,7 +128,7 @@ class LocalWal:
         timeline = timeline_at(self.dest.history or (), self.dest.timeline or 0, lsn)
         if not lsn or not self.has(timeline, lsn):
             return None
-        found = last_checkpoint(self.dump(timeline, lsn, "--limit=1"), lsn + 1)
+        found = last_checkpoint(self.dump(timeline, lsn, 0, "--limit=1"), lsn + 1)
         return None if found and format_lsn(found.redo) == self.dest.redo_lsn else lsn
 
     def first_of(self, shared: Shared, end: int) -> int:

@@ -25,7 +25,7 @@ _MEMORY = re.compile(r"shared memory|huge page|semaphore|out of memory|Cannot al
 
 def reason_of(log: str) -> str:
     """The server's own reason in one line; its last line where none is told by its level, empty for an empty log."""
-    entries = [found.groups() for line in log.splitlines() if (found := _ENTRY.match(line))]
+    entries = [(found.group(1), found.group(2)) for line in log.splitlines() if (found := _ENTRY.match(line))]
     fatal = [
         at
         for at, (level, words) in enumerate(entries)

@@ -14,8 +14,10 @@ from typing import Any
 
 from ._datadir import find_server
 from ._errors import InvalidInput, PgFleetError
+from ._server_words import reason_of
 
 LOG_LINES = 15
+_LOG_BYTES = 65536
 _KILL_SECONDS = 5.0
 _POLL_SECONDS = 0.02
 
@@ -31,6 +33,7 @@ def pg_ctl(params: Mapping[str, Any], action: str, bin_dir: str) -> list[str]:
         refuse_no_log(params)
         command.append(f"--log={params['log_file']}")
         command += ["--options", f"-c config_file={params['config_file']}"] if params["config_file"] else []
+        command += ["--options", params["more_options"]] if params.get("more_options") else []
     return command
 
 
@@ -53,6 +56,15 @@ def tail(path: str | None, offset: int) -> str:
         return "".join(log.readlines()[-LOG_LINES:]).strip()
 
 
+def new_text(path: str | None, offset: int) -> str:
+    """What was written to a log after a position, the end of it when that is much."""
+    if not path or not os.path.exists(path):
+        return ""
+    with open(path, "rb") as log:
+        log.seek(max(offset, os.path.getsize(path) - _LOG_BYTES))
+        return log.read().decode(errors="replace")
+
+
 def act(params: Mapping[str, Any], action: str, bin_dir: str) -> None:
     """Do the action with the unit's systemd or with pg_ctl, and wait until it is done."""
     log = params["log_file"]
@@ -69,10 +81,12 @@ def act(params: Mapping[str, Any], action: str, bin_dir: str) -> None:
     except subprocess.TimeoutExpired:
         failed, words = True, f"{params['unit']} has not done so after {patience} s"
     if failed:
+        told = reason_of(new_text(log, offset)) if action in ("start", "restart") else ""
         raise PgFleetError(
-            f"Could not {action} the server of {params['data_directory']}: {words}",
+            f"Could not {action} the server of {params['data_directory']}: {told or words}",
             f"Its log ends with: {tail(log, offset) or 'nothing new'}",
             "server_action_failed",
+            reason=told or words,
         )
 
 

@@ -21,7 +21,6 @@ OWNED = {
 }
 #: Settings that this collection gives by itself, and why.
 KEPT = {
-    "cluster_name": "it is the node's name in the inventory",
     "config_file": "the node's configuration lies where Debian's packages look for it",
     "ident_file": "it lies beside pg_hba.conf",
     "external_pid_file": "it lies where Debian's packages look for it",

@@ -39,7 +39,7 @@ SELECT now.name, now.setting, now.boot_val, last.setting AS wanted, last.sourcef
  ORDER BY now.name
 """
 CONTEXTS = """
-SELECT lower(name) AS name, context, setting, unit FROM pg_settings
+SELECT lower(name) AS name, context, setting, unit, boot_val FROM pg_settings
 """
 _LOADED = "SELECT extract(epoch FROM pg_conf_load_time())::float8 AS loaded"
 _RELOAD = "SELECT pg_reload_conf() AS sent"
@@ -86,7 +86,7 @@ def reload_and_judge(params: Mapping[str, Any]) -> InForce:
         with connect(dict(params)) as server:
             loaded = server.row(_LOADED)["loaded"]
             found = judge(read_lines(server))
-        if loaded > before and not found.missing or time.monotonic() > deadline:
+        if (loaded > before and not found.missing) or time.monotonic() > deadline:
             return found
         time.sleep(_POLL_SECONDS)
 

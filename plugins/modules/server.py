@@ -37,6 +37,12 @@ options:
   log_file:
     description: File for the server's output. Required where O(unit) is empty and the server is started or restarted.
     type: path
+  settings_file:
+    description:
+      - The file that M(pgfleet.cluster.server_settings) writes. A server that does not start with it starts with the file of before, which
+        lies beside it as long as it is needed; where there is none, with the values that were in force before it was stopped. The task
+        fails all the same, with C(settings_refused) and the server's own reason.
+    type: path
   stop_mode:
     description: How to stop. V(fast) ends sessions, V(smart) waits for them, V(immediate) leaves recovery to the next start.
     type: str
@@ -144,6 +150,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._service import (
     refuse_no_log,
     refuse_running,
 )
+from ansible_collections.pgfleet.cluster.plugins.module_utils._start import start_or_go_back
 
 ACTIONS = {"started": "start", "stopped": "stop", "restarted": "restart", "reloaded": "reload"}
 
@@ -206,6 +213,8 @@ def run(module: AnsibleModule) -> dict[str, Any]:
             await_end(params["data_directory"], params["timeout"])
         if action == "stop":
             stop(params, bin_dir)
+        elif action in ("start", "restart"):
+            start_or_go_back(params, action, bin_dir)
         else:
             act(params, action, bin_dir)
         pid = inspect(params["data_directory"], bin_dir).server_pid
@@ -229,6 +238,7 @@ def main() -> NoReturn:
             "bin_dir": {"type": "path"},
             "config_file": {"type": "path"},
             "log_file": {"type": "path"},
+            "settings_file": {"type": "path"},
             "stop_mode": {"type": "str", "default": "fast", "choices": ["fast", "smart", "immediate"]},
             "timeout": {"type": "int", "default": 60},
             "start": {"type": "str", "choices": ["auto", "manual", "disabled"]},

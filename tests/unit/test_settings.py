@@ -162,7 +162,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "socket": ({"unix_socket_directories": "/tmp"}, "pg_server_unix_socket_directory"),
     "data directory": ({"data_directory": "/srv"}, "pg_server_data_directory"),
     "hba file": ({"hba_file": "/etc/hba"}, "pg_server_hba_rules"),
-    "cluster name": ({"cluster_name": "x"}, "not yours to give"),
+    "ident file": ({"ident_file": "x"}, "not yours to give"),
     "who is followed": ({"primary_conninfo": "host=x"}, "not yours to give"),
     "recovery target": ({"recovery_target_time": "2026-01-01"}, "end a standby's recovery"),
     "wal_level": ({"wal_level": "minimal"}, "nothing can be replicated"),

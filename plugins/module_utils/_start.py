@@ -1,0 +1,108 @@
+# Copyright (c) 2026 The pgfleet.cluster developers
+# MIT License (see LICENSE or https://opensource.org/license/mit)
+"""Start a server whose settings may have changed, so that one that does not start with them starts without."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from ._argspec import connection_spec
+from ._as_user import call_as
+from ._datadir import find_server
+from ._errors import PgFleetError
+from ._files import WantedFile
+from ._files_run import look, user_called, write
+from ._machine import owner_name
+from ._service import act
+from ._settings_run import PREVIOUS, SettingsRefused, blamed, changes_of, forget_previous, put_back
+from ._settings_server import waiting_settings
+
+
+def start_or_go_back(params: Mapping[str, Any], action: str, bin_dir: str) -> None:
+    """Start or restart; on failure with the settings of before, or with the values that were in force, and say why.
+
+    Raises SettingsRefused when the server runs all the same, and the first failure when it does not.
+    """
+    path, data = params["settings_file"], params["data_directory"]
+    waiting = _waiting(data) if action == "restart" else []
+    try:
+        act(params, action, bin_dir)
+    except PgFleetError as failure:
+        if find_server(data) is not None or not path:
+            raise  # it has not even stopped
+        raise _gone_back(params, bin_dir, failure, waiting) from failure
+    if path:
+        forget_previous(path)
+
+
+def _gone_back(
+    params: Mapping[str, Any], bin_dir: str, failure: PgFleetError, waiting: list[dict[str, Any]]
+) -> PgFleetError:
+    path = params["settings_file"]
+    reason = str(failure.facts.get("reason") or failure.message)
+    refused, old = look(path).text, look(path + PREVIOUS)
+    changes = changes_of(old.text if old.exists else refused, refused, waiting)
+    said = f"The server of {params['data_directory']} does not start"
+    said += f" with {blamed(changes, reason)}: {reason}." if changes else f": {reason}."
+    if put_back(path) and _starts(params, bin_dir, {}):
+        return SettingsRefused(
+            said, f"The settings of before are back in {path}, and it runs with them.", reason=reason
+        )
+    in_force = {row["name"]: row["setting"] for row in waiting}
+    if in_force and _starts(params, bin_dir, in_force):
+        names = ", ".join(in_force)
+        return SettingsRefused(
+            said,
+            f"It runs again with the old values of {names} on its command line, until its next restart: correct them where they"
+            " are written (ALTER SYSTEM RESET for postgresql.auto.conf), then restart it.",
+            reason=reason,
+        )
+    return PgFleetError(
+        said, "It does not run. Its log says more; correct what it names and run site.", failure.code, reason=reason
+    )
+
+
+def _starts(params: Mapping[str, Any], bin_dir: str, given: Mapping[str, str]) -> bool:
+    """Whether it starts with these values on its command line."""
+    try:
+        if given and params["unit"]:
+            _start_unit(params, bin_dir, given)
+        else:
+            options = " ".join(f"-c {shlex.quote(f'{name}={value}')}" for name, value in given.items())
+            act({**params, "more_options": options}, "start", bin_dir)
+    except PgFleetError:
+        return False
+    return find_server(params["data_directory"]) is not None
+
+
+def _start_unit(params: Mapping[str, Any], bin_dir: str, given: Mapping[str, str]) -> None:
+    """The unit's pg_ctlcluster has options of pg_ctl from a file, cut at every space."""
+    path = os.path.join(os.path.dirname(params["config_file"]), "pg_ctl.conf")
+    if any(re.search(r"[\s'\"\\]", value) for value in given.values()):
+        raise PgFleetError("A value with a space cannot be given to a unit.")
+    kept = look(path)
+    owner = kept.owner or owner_name(os.stat(params["data_directory"]).st_uid)
+    options = " ".join(f"-o -c{name}={value}" for name, value in given.items())
+    write(WantedFile(path, f"pg_ctl_options = '{options}'\n", owner, kept.mode or "0644"), user_called(owner))
+    try:
+        act(params, "start", bin_dir)
+    finally:
+        text = kept.text if kept.exists else "pg_ctl_options = ''\n"
+        write(WantedFile(path, text, owner, kept.mode or "0644"), user_called(owner))
+
+
+def _waiting(data_directory: str) -> list[dict[str, Any]]:
+    """What would change with the restart, asked as the owner of the data; nothing where nobody can be asked."""
+    try:
+        with open(os.path.join(data_directory, "postmaster.pid"), encoding="utf-8", errors="replace") as file:
+            lines = file.read().splitlines()
+        owner = owner_name(os.stat(data_directory).st_uid)
+        login = {name: option.get("default") for name, option in connection_spec().items()}
+        login.update(login_port=int(lines[3]), login_unix_socket=lines[4], connect_timeout=5)
+        return list(call_as(owner, lambda: waiting_settings(login)))
+    except (OSError, IndexError, ValueError, KeyError, PgFleetError):
+        return []

@@ -12,7 +12,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._failover import plan_failover
 from ansible_collections.pgfleet.cluster.plugins.module_utils._operate import plan_node, plan_rolling
-from ansible_collections.pgfleet.cluster.plugins.module_utils._restart import restart_order
+from ansible_collections.pgfleet.cluster.plugins.module_utils._restart import first_change, restart_order
 from ansible_collections.pgfleet.cluster.plugins.module_utils._switchover import plan_switchover
 from ansible_collections.pgfleet.cluster.plugins.module_utils._topology import (
     Node,
@@ -20,7 +20,11 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._topology import (
     refuse_not_asked,
     refuse_refusals,
 )
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet_results import pending_restarts, status_results
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet_results import (
+    pending_restarts,
+    status_results,
+    tried_settings,
+)
 
 Results = Mapping[str, Any]
 Options = Mapping[str, Any]
@@ -61,6 +65,11 @@ def pending_restart(results: Results, options: Options) -> dict[str, Any]:
     return {"order": restart_order(pending_restarts(results), options["primary"])}
 
 
+def settings(_results: Results, options: Options) -> dict[str, Any]:
+    tried = options["tried"]
+    return {"first": first_change(tried, tried, options["running"], options["primary"])}
+
+
 PLANS: dict[str, Callable[[Results, Options], dict[str, Any]]] = {
     "topology": topology,
     "whole": whole,
@@ -72,6 +81,7 @@ PLANS: dict[str, Callable[[Results, Options], dict[str, Any]]] = {
     "remove": one_node,
     "restart": restart,
     "pending_restart": pending_restart,
+    "settings": settings,
 }
 SPEC: dict[str, Any] = {
     "operation": {"type": "str", "required": True, "choices": list(PLANS)},
@@ -79,6 +89,7 @@ SPEC: dict[str, Any] = {
     "first_primaries": {"type": "list", "elements": "str", "default": []},
     "node": {"type": "str", "default": ""},
     "primary": {"type": "str", "default": ""},
+    "running": {"type": "list", "elements": "str", "default": []},
     "max_lag_bytes": {"type": "int", "default": 16777216},
     "fenced": {"type": "bool", "default": False},
     "force": {"type": "bool", "default": False},
@@ -94,6 +105,7 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         _valid, options = self.validate_argument_spec(SPEC)  # type: ignore[no-untyped-call]
         results = status_results(options["nodes"], task_vars["hostvars"])
+        options["tried"] = tried_settings(options["nodes"], task_vars["hostvars"], "pg_server_settings_tried")
         try:
             return {**result, "changed": False, **PLANS[options["operation"]](results, options)}
         except PgFleetError as error:

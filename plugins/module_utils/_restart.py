@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
+
+from ._settings import as_integer
 
 #: A standby must allow at least as much of these as its primary (manual: Hot Standby, Administrator's Overview).
 PRIMARY_BOUND = frozenset(
@@ -38,7 +40,23 @@ def primary_first(pending: Mapping[str, Mapping[str, Any]]) -> bool:
     return any(_sinks(name, value) for name, value in pending.items())
 
 
+def first_change(
+    changing: Container[str], pending: Mapping[str, Mapping[str, Any]], running: Sequence[str], primary: str
+) -> str:
+    """The node that gets its new settings, and the restart that they need, before all others; empty when nobody runs.
+
+    A standby, so that what stops it stops nobody who writes. The primary where there is none, and where a value sinks that
+    no standby may be below: it must restart before them.
+    """
+    nodes = [name for name in running if name in changing]
+    standbys = [name for name in nodes if name != primary]
+    if primary in nodes and primary_first(pending.get(primary) or {}):
+        return primary
+    return (standbys or nodes or [""])[0]
+
+
 def _sinks(name: str, value: Mapping[str, Any]) -> bool:
-    if name not in PRIMARY_BOUND or value["wanted"] is None:
+    if name not in PRIMARY_BOUND:
         return False
-    return int(value["wanted"]) < int(value["setting"])
+    wanted, setting = as_integer(str(value["wanted"])), as_integer(str(value["setting"]))
+    return wanted is not None and setting is not None and wanted < setting

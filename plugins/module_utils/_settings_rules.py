@@ -27,6 +27,8 @@ KEPT = {
     "primary_conninfo": "a standby follows the primary that the servers have",
     "primary_slot_name": "every standby has its own slot",
 }
+#: What is taken for well where files of others may give it.
+_GIVEN_BY_OTHERS = {"max_slot_wal_keep_size": "1GB", "max_wal_senders": "1000", "max_replication_slots": "1000"}
 _RECOVERY_TARGET = re.compile(r"recovery_target(_.*)?")
 #: Texts that the server reads as false, by their first letters.
 _OFF = re.compile(r"\s*(of|off|f|fa|fal|fals|false|n|no|0)\s*", re.IGNORECASE)
@@ -60,10 +62,11 @@ def fleet_settings(own: Mapping[str, Any], given: Mapping[Any, Any], facts: Mapp
     for name in {**theirs, **dict.fromkeys(left_out, "")}:
         _refuse_owned(name)
     wanted = {name: text for name, text in {**mine, **theirs}.items() if name in theirs or name not in left_out}
+    judged = {**_GIVEN_BY_OTHERS, **wanted} if facts.get("partial") else wanted
     for check in (_wal_level, _hot_standby, _read_only, _keep_size, _timeouts):
-        check(wanted)
+        check(judged)
     for check_facts in (_senders, _slots, _tls, _synchronous):
-        check_facts(wanted, facts)
+        check_facts(judged, facts)
     return wanted
 
 

@@ -128,7 +128,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import connection_spec
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import find_server, programs_of
 from ansible_collections.pgfleet.cluster.plugins.module_utils._files import FoundFile, WantedFile, file_diff
-from ansible_collections.pgfleet.cluster.plugins.module_utils._files_run import look, user_called, write
+from ansible_collections.pgfleet.cluster.plugins.module_utils._files_run import look, make_directory, user_called, write
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import require_psycopg2
 from ansible_collections.pgfleet.cluster.plugins.module_utils._rehearsal import Place
@@ -141,7 +141,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._settings_run impo
     previous_text,
     refuse_what_cannot_start,
 )
-from ansible_collections.pgfleet.cluster.plugins.module_utils._settings_server import waiting_settings
+from ansible_collections.pgfleet.cluster.plugins.module_utils._settings_server import judge_now, waiting_settings
 
 OURS = "conf.d/pgfleet.conf"
 
@@ -176,23 +176,29 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     if checking or module.check_mode:
         return result
     if writing:
+        if not os.path.isdir(os.path.dirname(path)):
+            make_directory(os.path.dirname(path), user_called(wanted.owner))
         keep_previous(path, found, running)
         write(wanted, user_called(wanted.owner))
     if running:
+        left = writing or judge_now(params).missing
         in_force = bring_into_force(path, params, changes)
         waiting = {
             row["name"]: {"setting": row["setting"], "wanted": row["wanted"] or row["boot_val"]}
             for row in waiting_settings(params)
         }
         result.update(
-            pending=waiting, overridden=[each.as_result() for each in in_force.overridden], reloaded=True, changed=True
+            pending=waiting,
+            overridden=[each.as_result() for each in in_force.overridden],
+            reloaded=True,
+            changed=bool(left),
         )
     return result
 
 
 def wanted_file(params: dict[str, Any], path: str, found: FoundFile) -> WantedFile:
     """The file that is asked for; the one that is there where none is."""
-    owner = found.owner or look(os.path.dirname(params["config_file"])).owner or look(params["data_directory"]).owner
+    owner = look(params["data_directory"]).owner or look(os.path.dirname(params["config_file"])).owner
     if params["settings"] is None:
         return WantedFile(path, found.text, owner, found.mode or "0644")
     return WantedFile(path, settings_file(params["settings"], params["comment"]), owner)

@@ -55,3 +55,9 @@ def pending_restarts(results: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]
         for name, result in results.items()
         if result and result["status"]["reachable"]
     }
+
+
+def tried_settings(names: Iterable[str], hostvars: Mapping[str, Any], register: str) -> dict[str, Mapping[str, Any]]:
+    """The nodes whose settings were tried in this run, and which of those would wait for a restart."""
+    found = {name: hostvars[name].get(register) or {} for name in names}
+    return {name: tried["pending"] for name, tried in found.items() if "pending" in tried}

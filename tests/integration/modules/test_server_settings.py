@@ -71,7 +71,7 @@ def node(servers: Any, module: Any) -> Node:
 
 
 def test_check_apply_again(node: Node) -> None:
-    wanted = {**RIGHT, "work_mem": "5MB", "max_connections": 60, "archive_command": "printf '%s\\n' \"it's\""}
+    wanted = {**RIGHT, "work_mem": "5MB", "max_connections": 60, "restore_command": "printf '%s\\n' \"it's\""}
     check = node.settings(wanted, check=True)
     assert check["changed"] and check["pending"] == {"max_connections": {"setting": "50", "wanted": "60"}}
     assert node.show("work_mem") == "4MB" and "work_mem" not in node.text()
@@ -82,7 +82,7 @@ def test_check_apply_again(node: Node) -> None:
     assert (
         done["changed"] and done["reloaded"] and done["pending"] == check["pending"] and done["diff"] == check["diff"]
     )
-    assert node.show("work_mem") == "5MB" and node.show("archive_command") == wanted["archive_command"]
+    assert node.show("work_mem") == "5MB" and node.show("restore_command") == wanted["restore_command"]
     assert node.previous.exists(), "max_connections is not in force yet"
 
     restarted = node.restart()

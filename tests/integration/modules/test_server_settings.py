@@ -101,7 +101,7 @@ REFUSED = {
     "another": ({"superuser_reserved_connections": 70}, "must be less than max_connections", ["superuser_reserved_connections"]),
     "unknown": ({"work_memory": "5MB"}, "unrecognized configuration parameter", ["work_memory = '5MB'"]),
     "a wrong value": ({"work_mem": "much"}, "invalid value", ["work_mem = 'much'"]),
-    "a unit": ({"work_mem": "5 XB"}, "Valid units", ["work_mem"]),
+    "a unit": ({"work_mem": "5 XB"}, "invalid value", ["work_mem"]),
     "too small": ({"max_connections": 0}, "outside the valid range", ["max_connections"]),
     "TLS without its files": ({"ssl": True, "ssl_cert_file": "/nope.crt"}, "/nope.crt", ["ssl_cert_file"]),
     "an address": ({"listen_addresses": "203.0.113.9"}, "could not bind", ["listen_addresses"]),

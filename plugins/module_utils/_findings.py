@@ -36,6 +36,7 @@ def _findings(status: Status) -> Iterator[Reason]:
     yield from restart_trouble(status)
     yield from reload_trouble(status)
     yield from settings_trouble(status)
+    yield from override_trouble(status)
     yield from _counters(status)
 
 
@@ -130,6 +131,22 @@ def settings_trouble(status: Status) -> Iterator[Reason]:
                 file=error.file,
                 line=error.line,
             )
+
+
+def override_trouble(status: Status) -> Iterator[Reason]:
+    """Settings that the inventory gives and something else takes back."""
+    for each in status.settings.overridden or ():
+        where = f"line {each.line} of {each.file}" if each.file else "its command line"
+        yield reason(
+            "setting_overridden",
+            f"{status.address} is to have {each.setting} = '{each.wanted}', but {where} says '{each.found}'.",
+            each.remedy,
+            setting=each.setting,
+            wanted=each.wanted,
+            found=each.found,
+            file=each.file,
+            line=each.line,
+        )
 
 
 def hidden(what: str, status: Status, **facts: Any) -> Reason:

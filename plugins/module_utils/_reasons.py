@@ -47,6 +47,7 @@ REMEDIES = {
     "pending_restart": "Restart it; standbys first when max_connections and the like grow.",
     "reload_pending": "Reload it (SELECT pg_reload_conf()).",
     "settings_error": "Correct that line and reload.",
+    "setting_overridden": "Take it out of that file (ALTER SYSTEM RESET for postgresql.auto.conf) and run site.",
     "hba_error": "Correct that line and reload; until then the old rules stay in force.",
     "unit_masked": "systemctl unmask it.",
     "not_visible": "Log in as a superuser, or grant the role what it needs to see this.",

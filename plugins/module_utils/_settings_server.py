@@ -10,23 +10,10 @@ from typing import Any
 
 from ._errors import PgFleetError
 from ._postgres import Server, connect
-from ._settings_state import InForce, Line, judge
+from ._settings_state import OUR_LINES, InForce, Line, judge
 
 _RELOAD_SECONDS = 10.0
 _POLL_SECONDS = 0.05
-
-#: The lines of our file, each beside the last line of that name in all files and beside what the server works with.
-OUR_LINES = """
-WITH line AS MATERIALIZED (
-  SELECT sourcefile, sourceline, seqno, lower(name) AS name, setting, error FROM pg_file_settings WHERE name IS NOT NULL),
-last AS (SELECT DISTINCT ON (name) * FROM line ORDER BY name, seqno DESC)
-SELECT line.name, coalesce(line.setting, '') AS wanted, line.sourcefile AS file, line.sourceline AS line,
-       coalesce(last.setting, '') AS last, last.sourcefile AS last_file, last.sourceline AS last_line, line.error,
-       now.setting, now.unit, now.source, now.sourcefile, now.sourceline, coalesce(now.pending_restart, false) AS pending
-  FROM line JOIN last USING (name) LEFT JOIN pg_settings AS now ON lower(now.name) = line.name
- WHERE line.sourcefile LIKE '%/conf.d/pgfleet.conf'
- ORDER BY line.seqno
-"""
 
 #: Settings that the next start would give another value: as they are in force, and who wants what.
 WAITING = """

@@ -21,6 +21,19 @@ _TIMES = {"us": 0.001, "ms": 1.0, "s": 1000.0, "min": 60000.0, "h": 3600000.0, "
 _QUANTITY = re.compile(r"\s*([+-]?[0-9.]+(?:e[+-]?\d+)?)\s*([A-Za-z]+)?\s*")
 _WORDS = {"true": "on", "yes": "on", "1": "on", "false": "off", "no": "off", "0": "off"}
 
+#: The lines of our file, each beside the last line of that name in all files and beside what the server works with.
+OUR_LINES = """
+WITH line AS MATERIALIZED (
+  SELECT sourcefile, sourceline, seqno, lower(name) AS name, setting, error FROM pg_file_settings WHERE name IS NOT NULL),
+last AS (SELECT DISTINCT ON (name) * FROM line ORDER BY name, seqno DESC)
+SELECT line.name, coalesce(line.setting, '') AS wanted, line.sourcefile AS file, line.sourceline AS line,
+       coalesce(last.setting, '') AS last, last.sourcefile AS last_file, last.sourceline AS last_line, line.error,
+       now.setting, now.unit, now.source, now.sourcefile, now.sourceline, coalesce(now.pending_restart, false) AS pending
+  FROM line JOIN last USING (name) LEFT JOIN pg_settings AS now ON lower(now.name) = line.name
+ WHERE line.sourcefile LIKE '%/conf.d/pgfleet.conf'
+ ORDER BY line.seqno
+"""
+
 
 @dataclass(frozen=True)
 class Line:

@@ -124,6 +124,18 @@ class PendingValue:
 
 
 @dataclass(frozen=True)
+class Overridden:
+    """A setting of our file that another file (None: the server's command line) overrides."""
+
+    setting: str
+    wanted: str
+    found: str
+    file: str | None
+    line: int | None
+    remedy: str
+
+
+@dataclass(frozen=True)
 class Settings:
     """Whether the configuration files are in force; None where the role may not see it."""
 
@@ -132,6 +144,7 @@ class Settings:
     reload_pending: bool | None = None
     file_errors: tuple[ConfigError, ...] | None = None
     hba_errors: tuple[ConfigError, ...] | None = None
+    overridden: tuple[Overridden, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import Any
 from ._answer import ACCEPTS, TOO_MANY, own_words
 from ._errors import ConnectFailed, QueryFailed
 from ._postgres import Server, address_of, connect, version_text
+from ._settings_state import Line, override_of
 from ._slot_server import read_slots
 from ._status import (
     PRIMARY,
@@ -22,6 +23,7 @@ from ._status import (
     ConfigError,
     Connecting,
     Lsns,
+    Overridden,
     PendingValue,
     Settings,
     Standby,
@@ -223,7 +225,13 @@ def _settings(rights: Mapping[str, bool], facts: dict[str, Any], config: dict[st
         reload_pending=_reload_pending(config, rights["file_settings"], local),
         file_errors=file_errors if rights["file_settings"] else None,
         hba_errors=_config_errors(config["hba_errors"]) if rights["hba_rules"] else None,
+        overridden=_overridden(config["our_lines"] or ()) if rights["file_settings"] else None,
     )
+
+
+def _overridden(rows: Iterable[dict[str, Any]]) -> tuple[Overridden, ...]:
+    found = filter(None, (override_of(Line(**row)) for row in rows))
+    return tuple(Overridden(each.setting, each.wanted, each.found, each.file, each.line, each.remedy) for each in found)
 
 
 def _config_errors(rows: Iterable[dict[str, Any]]) -> tuple[ConfigError, ...]:

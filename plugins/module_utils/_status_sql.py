@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ._settings_state import OUR_LINES
+
 #: What this session may see, and whether it comes from the server's own machine.
 RIGHTS = """
 SELECT has_function_privilege('pg_stat_file(text,boolean)', 'execute') AS stat_file,
@@ -90,7 +92,8 @@ SELECT extract(epoch FROM pg_conf_load_time())::float8 AS loaded,
                         '[]') FROM rule WHERE error IS NOT NULL) AS hba_errors,
        (SELECT json_object_agg(name, setting ORDER BY seqno) FROM line WHERE name IS NOT NULL) AS written,
        {wal_bytes} AS wal_bytes, {wal_timeline} AS wal_timeline,
-       {archive_waiting} AS archive_waiting
+       {archive_waiting} AS archive_waiting,
+       (SELECT json_agg(row_to_json(o)) FROM ({our_lines}) AS o) AS our_lines
 """
 _NO_LINES = (
     "SELECT NULL::text AS sourcefile, NULL::int AS sourceline, NULL::int AS seqno, NULL::text AS name,"
@@ -135,5 +138,6 @@ def config_query(major: int, rights: Mapping[str, bool]) -> str:
         modified=_MODIFIED if rights["stat_file"] else "NULL::float8",
         wal_bytes=_WAL_BYTES if rights["ls_waldir"] else "NULL::bigint",
         wal_timeline=wal_timeline(rights),
+        our_lines=OUR_LINES if rights["file_settings"] else "SELECT WHERE false",
         archive_waiting=_ARCHIVE_WAITING if rights["ls_archive"] else "NULL::json",
     )

@@ -379,6 +379,19 @@ status:
           elements: dict
           returned: always
           sample: [{file: /etc/postgresql/15/main/pg_hba.conf, line: 5, name: null, error: invalid connection type "hostx"}]
+        overridden:
+          description: >-
+            Settings of C(conf.d/pgfleet.conf) that another file, or with a null the server's command line, overrides with another value.
+          type: list
+          elements: dict
+          returned: always
+          sample:
+            - setting: max_slot_wal_keep_size
+              wanted: 51584MB
+              found: "-1"
+              file: /var/lib/postgresql/15/main/postgresql.auto.conf
+              line: 3
+              remedy: ALTER SYSTEM RESET max_slot_wal_keep_size, then run site; or give that value in pg_server_settings.
     max_wal_senders: {description: The setting of that name., type: int, returned: always, sample: 10}
     free_wal_senders: {description: WAL senders that are not in use., type: int, returned: always, sample: 8}
     max_replication_slots: {description: The setting of that name., type: int, returned: always, sample: 10}

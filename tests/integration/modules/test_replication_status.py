@@ -69,6 +69,7 @@ def test_primary_alone(status, primary):
     assert found["archiver"]["mode"] == "off"
     assert found["settings"] == {
         "pending_restart": [], "pending_values": {}, "reload_pending": False, "file_errors": [], "hba_errors": [],
+        "overridden": [],
     }  # fmt: skip
     assert found["free_wal_senders"] == found["max_wal_senders"] == 10
     assert found["wal"]["bytes"] % (16 * 1024 * 1024) == 0
@@ -208,6 +209,7 @@ def test_roles_with_fewer_rights(status, servers, primary):
     assert not seen["failed"]
     assert seen["status"]["settings"] == {
         "pending_restart": [], "pending_values": {}, "reload_pending": None, "file_errors": None, "hba_errors": None,
+        "overridden": None,
     }  # fmt: skip
     assert seen["status"]["wal"]["bytes"] > 0
     assert status(node, login_user="watcher", sizes=True)["status"]["upstream"]["port"] == primary.port

@@ -1,0 +1,180 @@
+"""Values that are wrong, or odd but right: one fleet, built once, that serves and streams after each of them.
+
+A line of the table: an id, variables of site.yml, and either a code and words of the refusal or a query and its answer. Add rows.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from ansible_collections.pgfleet.cluster.tests.integration.waiting import until
+
+BASE = {"shared_buffers": "16MB"}
+PROVE = (
+    "CREATE TEMP TABLE proof AS SELECT 1; SELECT count(*) FILTER (WHERE state = 'streaming') FROM pg_stat_replication"
+)
+
+
+def settings(**given: Any) -> dict[str, Any]:
+    return {"pg_server_settings": {**BASE, **given}}
+
+
+#: Refused: variables, the code, and words of the message.
+REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
+    "huge pages": (settings(huge_pages="on"), "settings_refused", "could not map anonymous shared memory"),
+    "library": (settings(shared_preload_libraries=["pg_stat_statements", "nope"]), "settings_refused", "nope"),
+    "unknown": (settings(work_memory="5MB"), "settings_refused", "unrecognized configuration parameter"),
+    "value": (settings(work_mem="much"), "settings_refused", "invalid value"),
+    "combination": (settings(superuser_reserved_connections=500), "settings_refused", "less than max_connections"),
+    "memory": (settings(shared_buffers="900GB"), "settings_refused", "could not map anonymous shared memory"),
+    "new sessions": (settings(session_preload_libraries="nope"), "settings_refused", "are back"),
+    "TLS file": (settings(ssl_cert_file="/nope.crt"), "settings_refused", "/nope.crt"),
+    "dictionary": (settings(work_mem={"a": 1}), "invalid_setting", "dictionary"),
+    "nested list": (settings(search_path=[["a"]]), "invalid_setting", "list in its list"),
+    "name": ({"pg_server_settings": {"work mem": 1}}, "invalid_setting", "no name of a setting"),
+    "line in a name": ({"pg_server_settings": {"work_mem = 1\nport": 1}}, "invalid_setting", "no name of a setting"),
+    "include": (settings(include="x.conf"), "invalid_setting", "reads other files"),
+    "port": (settings(port=1), "invalid_setting", "pg_server_port"),
+    "PORT": (settings(PORT=1), "invalid_setting", "pg_server_port"),
+    "listen_addresses": (settings(listen_addresses="*"), "invalid_setting", "pg_server_listen_addresses"),
+    "hba_file": (settings(hba_file="/x"), "invalid_setting", "pg_server_hba_rules"),
+    "data_directory": (settings(data_directory="/x"), "invalid_setting", "pg_server_data_directory"),
+    "primary_conninfo": (settings(primary_conninfo="host=x"), "invalid_setting", "not yours to give"),
+    "twice": (settings(TimeZone="UTC", timezone="CET"), "invalid_setting", "given twice"),
+    "wal_level": (settings(wal_level="minimal"), "invalid_setting", "nothing can be replicated"),
+    "hot_standby": (settings(hot_standby=False), "invalid_setting", "hot_standby is off"),
+    "senders": (settings(max_wal_senders=0), "invalid_setting", "max_wal_senders is 0"),
+    "slots": (settings(max_replication_slots=1), "invalid_setting", "max_replication_slots is 1"),
+    "read only": (settings(default_transaction_read_only=True), "invalid_setting", "refuse every write"),
+    "sender timeout": (settings(wal_sender_timeout=1), "invalid_setting", "milliseconds"),
+    "recovery target": (settings(recovery_target="immediate"), "invalid_setting", "end a standby's recovery"),
+    "ssl": (settings(ssl=False), "invalid_setting", "pg_server_tls"),
+    "keep size -1": ({"pg_server_max_slot_wal_keep_size": "-1"}, "invalid_setting", "fill the disk"),
+    "keep size": ({"pg_server_max_slot_wal_keep_size": "much"}, "settings_refused", "invalid value"),
+    "address": ({"pg_server_listen_addresses": "203.0.113.9"}, "settings_refused", "could not bind"),
+    "nobody waited for": ({"pg_server_synchronous": "on"}, "synchronous_nobody", "pg_server_synchronous_strict: true"),
+    "quorum of 2": (
+        {"pg_server_synchronous": "quorum", "pg_server_synchronous_count": 2, "pg_server_synchronous_strict": True},
+        "synchronous_nobody",
+        "the fleet has one standby",
+    ),
+    "count 0": ({"pg_server_synchronous": "on", "pg_server_synchronous_count": 0}, "synchronous_nobody", "wait for nobody"),
+    "foreign names": (settings(synchronous_standby_names="nobody"), "synchronous_nobody", "would hang"),
+    "synchronous": ({"pg_server_synchronous": "perhaps"}, "wrong_option", "pg_server_synchronous"),
+    "settings": ({"pg_server_settings": "[1]"}, "wrong_option", "pg_server_settings"),
+    "hba host": (
+        {"pg_server_hba_rules": [{"contype": "host", "databases": "all", "users": "all", "address": ".example.com", "method": "cert"}]},
+        "",
+        "cert",
+    ),
+    "hba method": (
+        {"pg_server_hba_rules": [{"contype": "host", "databases": "all", "users": "all", "address": "samenet", "method": "nope"}]},
+        "",
+        "nope",
+    ),
+    "password": ({"pg_server_replication_password": "line\nend"}, "password_unusable", ""),
+    "role": ({"pg_server_replication_user": "x" * 70}, "role_name_invalid", ""),
+    "version": ({"pg_server_version": "9"}, "", "version"),
+    "cluster": ({"pg_server_cluster": "a/b"}, "", "cluster"),
+    "fleet": ({"pg_server_fleet": "a/b"}, "", "pg_server_fleet"),
+    "data elsewhere": ({"pg_server_data_directory": "/var/lib/postgresql/elsewhere"}, "data_directory_differs", ""),
+}  # fmt: skip
+
+#: Accepted: all at once in one run, with a query for each and its answer on every node.
+RIGHT: dict[str, tuple[Any, str, str]] = {
+    "list": (["auto_explain", "pg_stat_statements"], "shared_preload_libraries", "auto_explain, pg_stat_statements"),
+    "backslash": ("printf '%s\\n' \"it's\"", "restore_command", "printf '%s\\n' \"it's\""),
+    "lines": ("a\nb", "archive_cleanup_command", "a\nb"),
+    "block": ("5MB\n", "work_mem", "5MB"),
+    "float": (0.7, "checkpoint_completion_target", "0.7"),
+    "boolean": (True, "log_checkpoints", "on"),
+    "number": (75, "max_connections", "75"),
+    "upper case": ("CET", "TimeZone", "CET"),
+    "extension's": ("x", "app.user", "x"),
+    "quoted element": (['"$user"', "My Schema"], "search_path", '"$user", "My Schema"'),
+    "empty": ("", "log_line_prefix", ""),
+}
+
+
+@pytest.fixture(scope="module")
+def pair(empty_fleet: Any) -> Any:
+    empty_fleet.hosts({"primary": {}}, {"node1": {}})
+    empty_fleet.site(pg_server_settings=BASE)
+    return empty_fleet
+
+
+def serves(fleet: Any) -> None:
+    """The primary takes writes and its standby streams."""
+    until(lambda: fleet.psql("primary", PROVE) == "1", "the standby streams", 10)
+
+
+def started(fleet: Any) -> list[str]:
+    return [fleet.psql(node, "SELECT pg_postmaster_start_time()") for node in ("primary", "node1")]
+
+
+@pytest.mark.parametrize(("given", "code", "words"), REFUSED.values(), ids=REFUSED.keys())
+def test_a_wrong_value_is_refused_and_nothing_stops(pair: Any, given: dict[str, Any], code: str, words: str) -> None:
+    before = started(pair)
+    run = pair.play("site.yml", **{"pg_server_settings": BASE, **given})
+    output = re.sub(r"\s+", " ", run.output)
+    assert run.returncode != 0, run.output
+    assert not code or f"code: {code}" in output, run.output
+    assert words in output, run.output
+    assert started(pair) == before
+    serves(pair)
+
+
+def test_odd_values_that_are_right_arrive_as_they_were_written(pair: Any) -> None:
+    given = {name: value for value, name, _shown in RIGHT.values()}
+    pair.site(pg_server_settings={**BASE, **given})
+    for node in ("primary", "node1"):
+        for _value, name, shown in RIGHT.values():
+            assert pair.psql(node, f"SHOW {name}") == shown
+        assert pair.psql(node, "SELECT count(*) FROM pg_settings WHERE pending_restart") == "0"
+    assert pair.site(pg_server_settings={**BASE, **given}).changed == 0
+    pair.site(pg_server_settings=BASE)
+    assert pair.psql("primary", "SHOW work_mem") == "4MB", "what leaves the inventory leaves the servers"
+    serves(pair)
+
+
+def test_what_only_a_start_shows_costs_the_standby_alone_its_restart(pair: Any) -> None:
+    """Only a standby knows that it may not allow less than its primary; the file of before comes back, and nobody else is touched."""
+    primary = started(pair)[0]
+    pair.hosts({"primary": {}}, {"node1": {"pg_server_settings": {**BASE, "max_connections": 20}}})
+    run = pair.play("site.yml")
+    pair.hosts({"primary": {}}, {"node1": {}})
+    output = re.sub(r"\s+", " ", run.output)
+    assert run.returncode != 0 and "code: settings_refused" in output, run.output
+    assert "max_connections = '20' (it was not set)" in output and "it runs with them" in output, run.output
+    assert started(pair)[0] == primary
+    serves(pair)
+    assert pair.site(pg_server_settings=BASE).returncode == 0
+
+
+def test_a_setting_that_waits_stops_nobody_in_a_rolling_restart(pair: Any) -> None:
+    pair.psql("primary", "ALTER SYSTEM SET huge_pages = on")
+    before = started(pair)
+    try:
+        run = pair.play("playbooks/restart.yml", pg_server_settings=BASE)
+    finally:
+        pair.psql("primary", "ALTER SYSTEM RESET huge_pages")
+    assert run.returncode != 0 and "code: settings_refused" in run.output, run.output
+    assert "postgresql.auto.conf" in run.output
+    assert started(pair) == before
+    serves(pair)
+
+
+def test_what_alter_system_overrides_is_a_finding_and_all_is_not_well(pair: Any) -> None:
+    pair.psql("primary", "ALTER SYSTEM SET max_slot_wal_keep_size = -1")
+    pair.psql("primary", "SELECT pg_reload_conf()")
+    try:
+        document = pair.status()
+    finally:
+        pair.psql("primary", "ALTER SYSTEM RESET max_slot_wal_keep_size")
+        pair.psql("primary", "SELECT pg_reload_conf()")
+    found = [each for each in document["findings"] if each["code"] == "setting_overridden"]
+    assert len(found) == 1 and "postgresql.auto.conf says '-1'" in str(found[0]), document
+    assert "ALTER SYSTEM RESET max_slot_wal_keep_size" in str(found[0])

@@ -44,7 +44,7 @@ def _explained(entries: list[tuple[str, str]], at: int) -> str:
     if _POINTERS.search(words):
         before = [text for level, text in entries[:at] if level in ("LOG", "WARNING") and not _CHATTER.search(text)]
         return "; ".join(before[-3:]) or words
-    return " ".join([f"{words}." if detail else words, *detail])
+    return " ".join([f"{words}." if detail else words, *detail]).rstrip(".")
 
 
 def is_about_memory(reason: str) -> bool:

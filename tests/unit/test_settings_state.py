@@ -119,7 +119,7 @@ LOGS: dict[str, tuple[str, str]] = {
     ),
     "detail": (
         "FATAL:  multiple recovery targets specified\nDETAIL:  At most one.",
-        "multiple recovery targets specified. At most one.",
+        "multiple recovery targets specified. At most one",
     ),
     "sessions meanwhile": (
         "[9] FATAL:  the database system is shutting down\n[2] FATAL:  terminating connection\n"

@@ -42,20 +42,22 @@ def test_a_receiver_that_hangs_is_seen_and_ended(servers: Any, module: Any) -> N
 
 def test_a_standby_notices_a_peer_that_is_gone(servers: Any, module: Any) -> None:
     """The kernel's timers of its connection are those that it was told; a standby that is there gets them by a reload."""
-    old, new = pair(servers)
-    options = {"dest": str(new.data), **follow(new, old), "application_name": "new"}
+    primary, standby = pair(servers)
+    options = {"dest": str(standby.data), **follow(standby, primary), "application_name": "new"}
     done = module("basebackup", **options)
     assert (done["action"], done["recovery_changed"]) == ("kept", True), done
     assert not module("basebackup", **options)["changed"]
-    new.ctl("reload")
-    until(lambda: new.psql("SELECT sender_host FROM pg_stat_wal_receiver WHERE status = 'streaming'") == "127.0.0.1")
-    streams(old)
-    told = new.psql("SHOW primary_conninfo")
+    standby.ctl("reload")
+    until(
+        lambda: standby.psql("SELECT sender_host FROM pg_stat_wal_receiver WHERE status = 'streaming'") == "127.0.0.1"
+    )
+    streams(primary)
+    told = standby.psql("SHOW primary_conninfo")
     assert "keepalives_idle=10" in told
     assert "tcp_user_timeout=30000" in told
 
     def timers() -> str:
-        command = ["ss", "-tnoH", f"dport = {old.port}"]
+        command = ["ss", "-tnoH", f"dport = {primary.port}"]
         return subprocess.run(command, check=False, capture_output=True, text=True).stdout
 
     until(lambda: "timer:(keepalive," in timers())

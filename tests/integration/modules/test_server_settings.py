@@ -93,7 +93,7 @@ def test_check_apply_again(node: Node) -> None:
     assert node.show("work_mem") == "4MB", "what leaves the inventory leaves the server"
 
 
-REFUSED = {
+REFUSED: dict[str, tuple[dict[str, Any], str, list[str]]] = {
     "huge pages": ({"huge_pages": True}, "could not map anonymous shared memory", ["huge_pages = 'on'"]),
     "too much memory": ({"shared_buffers": "900GB"}, "could not map anonymous shared memory", ["shared_buffers = '900GB' (it was '16MB')"]),
     "a library": ({"shared_preload_libraries": ["auto_explain", "nope"]}, "nope", ["auto_explain, nope"]),

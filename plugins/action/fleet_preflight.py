@@ -20,6 +20,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._preflight import 
     rebuild_problems,
     refuse,
 )
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet_secrets import settle_owner
 
 SPEC: dict[str, Any] = {
     "scope": {"type": "str", "required": True, "choices": ["identity", "all", "clone", "destroy"]},
@@ -31,6 +32,7 @@ SPEC: dict[str, Any] = {
     "node": {"type": "str", "default": ""},
     "adopted": {"type": "bool", "default": False},
     "replication_password": {"type": "str", "no_log": True},
+    "secrets_directory": {"type": "str", "default": ""},
 }
 
 
@@ -72,11 +74,14 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         _valid, options = self.validate_argument_spec(SPEC)  # type: ignore[no-untyped-call]
         scope, node, adopted = (options.pop(name) for name in ("scope", "node", "adopted"))
+        secrets, password = options.pop("secrets_directory"), options["replication_password"]
         members = read_members(options["nodes"], task_vars["hostvars"])
         wishes = Wishes(**options)
         problems = identity_problems(members, wishes)
         try:
             refuse(problems or _more(scope, members, wishes, node, adopted))
+            if secrets and password:
+                settle_owner(secrets, wishes.nodes, task_vars["hostvars"], password, not self._task.check_mode)
         except PgFleetError as error:
             return {**result, "failed": True, **error.as_result()}
         return {**result, "changed": False}

@@ -8,6 +8,7 @@ import glob
 import os
 import re
 import socket
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -162,12 +163,22 @@ def describe_data(path: str, owner: str) -> dict[str, Any]:
         "mount_point": there and os.path.ismount(path),
         "cluster": "PG_VERSION" in entries,
         "entries": entries[:_ENTRIES],
+        "system_identifier": _system_identifier(path),
         **_parent(path, owner),
         "outside": [
             {"link": link, "path": target, "mount_point": os.path.ismount(target), **_parent(target, owner)}
             for link, target in (outside_directories(path) if there else {}).items()
         ],
     }
+
+
+def _system_identifier(path: str) -> str | None:
+    """The first eight bytes of the control file; a stopped server has them, too."""
+    try:
+        with open(os.path.join(path, "global/pg_control"), "rb") as file:
+            return str(int.from_bytes(file.read(8), sys.byteorder)) if os.path.getsize(file.name) >= 8 else None
+    except OSError:
+        return None
 
 
 def _parent(path: str, owner: str) -> dict[str, Any]:

@@ -225,6 +225,7 @@ data:
     - What lies at the data directory. C(parent) is the nearest directory above it that exists, C(parent_writable) whether O(owner) may
       write there, null where there is no such user yet.
     - C(outside) are directories that links lead to, of the WAL and of tablespaces.
+    - C(system_identifier) is that of the cluster, null where there is none.
   returned: success
   type: dict
   sample:
@@ -233,6 +234,7 @@ data:
     mount_point: false
     cluster: true
     entries: [PG_VERSION, base, global]
+    system_identifier: "7512345678901234567"
     parent: /var/lib/postgresql/15
     parent_writable: true
     outside: []

@@ -95,3 +95,16 @@ def test_a_port_says_who_holds_it(pair: Any) -> None:
     assert f"cluster {pair.psql('primary', 'SHOW server_version_num')[:2]}/{pair.name}_primary" in words(run)
     assert f"node 'primary' of the fleet '{pair.name}'" in words(run)
     assert run.changed == 0
+
+
+def test_a_second_fleet_of_that_name_neither_uses_nor_removes_its_secrets(pair: Any) -> None:
+    secret = pair.folder / "secrets/replication.password"
+    before = secret.read_text()
+    pair.hosts({"node2": {}}, {})
+    refused = pair.play("site.yml")
+    assert "code: secrets_of_another_fleet" in refused.output and refused.changed == 0, refused.output
+    assert all(f"{node} 127.0.0.1:{pair.ports[node]}" in words(refused) for node in ("primary", "node1", "node2"))
+    left = pair.play("playbooks/destroy.yml", confirm="yes")
+    pair.hosts({"primary": {}}, {"node1": {}})
+    assert left.returncode == 0 and left.changed == 0 and "were left" in words(left), left.output
+    assert secret.read_text() == before

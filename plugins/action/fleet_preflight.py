@@ -17,19 +17,17 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._preflight import 
     destroy_problems,
     identity_problems,
     preflight_problems,
-    rebuild_problems,
     refuse,
 )
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet_secrets import settle_owner
 
 SPEC: dict[str, Any] = {
-    "scope": {"type": "str", "required": True, "choices": ["identity", "all", "clone", "destroy"]},
+    "scope": {"type": "str", "required": True, "choices": ["identity", "all", "destroy"]},
     "nodes": {"type": "list", "elements": "str", "required": True},
     "fleet": {"type": "str", "required": True},
     "min_free_mb": {"type": "int", "default": 0},
     "repository": {"type": "str", "default": "pgdg"},
     "releases": {"type": "dict"},
-    "node": {"type": "str", "default": ""},
     "adopted": {"type": "bool", "default": False},
     "replication_password": {"type": "str", "no_log": True},
     "secrets_directory": {"type": "str", "default": ""},
@@ -58,12 +56,10 @@ def _member(name: str, facts: Mapping[str, Any]) -> Member:
     )
 
 
-def _more(scope: str, members: list[Member], wishes: Wishes, node: str, adopted: bool) -> list[Problem]:
+def _more(scope: str, members: list[Member], wishes: Wishes, adopted: bool) -> list[Problem]:
     """What a scope refuses beyond variables that differ from the machines."""
     if scope == "all":
         return preflight_problems(members, wishes)
-    if scope == "clone":
-        return rebuild_problems(members, node)
     return destroy_problems(members) if scope == "destroy" and not adopted else []
 
 
@@ -73,13 +69,13 @@ class ActionModule(ActionBase):
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         _valid, options = self.validate_argument_spec(SPEC)  # type: ignore[no-untyped-call]
-        scope, node, adopted = (options.pop(name) for name in ("scope", "node", "adopted"))
+        scope, adopted = (options.pop(name) for name in ("scope", "adopted"))
         secrets, password = options.pop("secrets_directory"), options["replication_password"]
         members = read_members(options["nodes"], task_vars["hostvars"])
         wishes = Wishes(**options)
         problems = identity_problems(members, wishes)
         try:
-            refuse(problems or _more(scope, members, wishes, node, adopted))
+            refuse(problems or _more(scope, members, wishes, adopted))
             if secrets and password:
                 settle_owner(secrets, wishes.nodes, task_vars["hostvars"], password, not self._task.check_mode)
         except PgFleetError as error:

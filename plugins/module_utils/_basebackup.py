@@ -42,6 +42,7 @@ class CloneFacts:
     source: Source
     bin_version: int
     differs_at: int | None = None
+    kept_wal_dir: str = ""
 
 
 def plan_clone(facts: CloneFacts, force: bool = False, rebuild: bool = False) -> Plan:
@@ -62,10 +63,15 @@ def plan_clone(facts: CloneFacts, force: bool = False, rebuild: bool = False) ->
     if dest.vacant:
         return Plan(CLONED, *why_vacant(dest))
     if problem is None:
-        return Plan(REPLACED, "rebuild", f"'{dest.path}' is a standby, and rebuild was asked for.")
+        return Plan(REPLACED, "rebuild", f"'{dest.path}' is a standby, and rebuild was asked for.{_layout(facts)}")
     if not force:
         raise problem
-    return Plan(REPLACED, problem.code, problem.message)
+    return Plan(REPLACED, problem.code, f"{problem.message}{_layout(facts)}")
+
+
+def _layout(facts: CloneFacts) -> str:
+    """What stays of the replaced directory's layout without an option that says so."""
+    return f" Its WAL stays outside of it, in '{facts.kept_wal_dir}'." if facts.kept_wal_dir else ""
 
 
 def _check_versions(facts: CloneFacts) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ._basebackup import REPLACED, CloneFacts, Source, find_problem, plan_clone
@@ -43,6 +43,10 @@ from ._standby_files import make_standby, read_text
 
 #: Seconds in which the server notices that a killed earlier run has gone.
 _PATIENCE = 5.0
+_ELSEWHERE = (
+    "Give that directory to the server's user, or name another place with wal_dir or tablespace_mapping"
+    " (pg_standby_wal_dir, pg_standby_tablespace_mapping)."
+)
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,11 @@ class Look:
     copying: CopyOptions
     besides: tuple[str, ...]
     auto_conf: str
+    wal_dir: str
+
+    @property
+    def wal_dir_after(self) -> str:
+        return self.copying.wal_dir if self.plan.changed else self.wal_dir
 
 
 @dataclass(frozen=True)
@@ -79,6 +88,7 @@ class Clone:
         self.slot: str = params["slot"] or ""
         self.recovery = wanted_recovery(params)
         self.streams = params["wal_method"] == "stream"
+        self.rehearses = params["on_running"] == "rehearse"
 
     @property
     def passfile_text(self) -> str | None:
@@ -105,16 +115,19 @@ class Clone:
         with replication_session(self.params) as server:
             bin_dir = self.params["bin_dir"] or find_bin_dir(server.major)
             dest = inspect(self.dest, bin_dir)
+            dest = replace(dest, server_pid=None) if self.rehearses else dest
             source = read_source(server)
             copying = self._copying(bin_dir, source, dest)
             copying.require_features(source.major)
             place = look_around(dest, self._outside(copying))
             if self.slot:
                 check_slot(server, self.slot)
-        facts = CloneFacts(place, source, bin_dir_version(bin_dir), self._differs_at(dest, source, bin_dir))
+        kept = "" if self.params["wal_dir"] else copying.wal_dir
+        facts = CloneFacts(place, source, bin_dir_version(bin_dir), self._differs_at(dest, source, bin_dir), kept)
         plan = plan_clone(facts, self.params["force"], self.params["rebuild"])
         paths = tuple(beside.path for beside in place.besides)
-        return Look(dest, source, plan, copying, paths, read_text(os.path.join(self.dest, AUTO_CONF)))
+        auto_conf = read_text(os.path.join(self.dest, AUTO_CONF))
+        return Look(dest, source, plan, copying, paths, auto_conf, self._present_wal_dir(dest))
 
     def _differs_at(self, dest: DataDir, source: Source, bin_dir: str) -> int | None:
         """Where the WAL of what looks like a standby differs from that of the source."""
@@ -124,10 +137,11 @@ class Clone:
 
     def rehearse(self, look: Look, leftover: bool) -> None:
         """Find what would stop a clone before anything is changed."""
-        refuse_unwritable((self.dest, *look.besides))
+        refuse_unwritable((self.dest,))
+        refuse_unwritable(look.besides, _ELSEWHERE)
         if look.plan.finish:
             return
-        if self.streams:
+        if self.streams and not self.rehearses:  # the server that runs has a WAL sender and the slot
             rehearse_streaming(self.params, look.source, self.slot, _PATIENCE if leftover else 0)
         if self.params["source_size"]:
             refuse_too_large(self.params["source_size"], self._room(look), self.dest)
@@ -193,7 +207,7 @@ class Clone:
             source.address,
             passfile_line(*self._address(), password) if password else "",
             tablespaces={**self._present_tablespaces(dest, mapping), **mapping},
-            wal_dir=os.path.realpath(params["wal_dir"]) if params["wal_dir"] else "",
+            wal_dir=os.path.realpath(params["wal_dir"]) if params["wal_dir"] else self._present_wal_dir(dest),
             slot=self.slot,
             max_rate=params["max_rate"] or "",
             compression=params["compression"] or "",
@@ -207,6 +221,14 @@ class Clone:
         outside = outside_directories(self.dest)
         spaces = [path for link, path in outside.items() if os.path.basename(link) != "pg_wal"]
         return {path: path for path in spaces if path not in mapping and path not in mapping.values()}
+
+    def _present_wal_dir(self, dest: DataDir) -> str:
+        """Where the WAL of a directory is, if outside of it: there it stays when nothing else is asked for."""
+        if not dest.is_directory:
+            return ""
+        found = outside_directories(self.dest).get(os.path.join(self.dest, "pg_wal"), "")
+        inside = found and os.path.commonpath([self.dest, found]) == self.dest
+        return "" if inside else found
 
     def _outside(self, copying: CopyOptions) -> dict[str, str]:
         wanted = dict.fromkeys(copying.tablespaces.values(), "tablespace_mapping")

@@ -18,6 +18,7 @@ _CODES = {
     errno.ENOSPC: ("not_enough_space", "Free space, or give a dest on a larger file system."),
     errno.EXDEV: ("mount_point", "Directories that are renamed must not lie on different file systems."),
 }
+_RIGHT_OWNER = "Make its parent directory with the right owner, or run the task as its owner (become_user)."
 
 
 class SystemRefused(PgFleetError):
@@ -49,13 +50,13 @@ def nearest_directory(path: str) -> str:
     return path
 
 
-def refuse_unwritable(paths: Iterable[str]) -> None:
+def refuse_unwritable(paths: Iterable[str], remedy: str = _RIGHT_OWNER) -> None:
     """Refuse work beside these paths that the system would refuse; so check mode finds it out, too."""
     for path in paths:
         parent = nearest_directory(os.path.dirname(path))
         if not os.access(parent, os.W_OK | os.X_OK):
             raise SystemRefused(
                 f"User {os.geteuid()} may not write in '{parent}', where '{path}' is to be made.",
-                "Make its parent directory with the right owner, or run the task as its owner (become_user).",
+                remedy,
                 "not_permitted",
             )

@@ -110,31 +110,6 @@ def destroy_problems(members: Sequence[Member]) -> list[Problem]:
     ]
 
 
-def rebuild_problems(members: Sequence[Member], node: str) -> list[Problem]:
-    """What would stop a clone into the place of a node's data, found while its server still runs."""
-    return [problem for member in members if member.name == node for problem in _clone_place(member)]
-
-
-def _clone_place(member: Member) -> Iterator[Problem]:
-    data, path = member.info["data"], member.info["data_directory"]
-    places = [{**data, "path": path}, *data["outside"]]
-    for place in places:
-        if place["mount_point"]:
-            yield Problem(
-                member.name,
-                "mount_point",
-                f"'{place['path']}' is a mount point: a clone cannot be renamed over it.",
-                "Move the data into a directory below it while the server is stopped. Its server was not stopped.",
-            )
-        elif place["parent_writable"] is False:
-            yield Problem(
-                member.name,
-                "not_permitted",
-                f"The server's user may not write in '{place['parent']}', where a clone of '{place['path']}' is made beside its place.",
-                f"Let that user write there (chown or setfacl on '{place['parent']}'). Its server was not stopped.",
-            )
-
-
 def preflight_problems(members: Sequence[Member], wishes: Wishes) -> list[Problem]:
     """Every reason not to begin; an empty list for machines and an inventory that are fit."""
     return [

@@ -24,6 +24,7 @@ options:
     description:
       - Data directory of the standby. Its parent must be writable. The connection options lead to the server it is cloned from.
       - It must not be a mount point, because a clone cannot be renamed over one. Give a directory below it.
+        The same is true for O(wal_dir), the tablespaces, and what takes the place of theirs in a directory that is replaced.
     type: path
     required: true
     aliases: [path, pgdata]
@@ -79,12 +80,17 @@ options:
     default: CRC32C
     choices: [NONE, CRC32C, SHA224, SHA256, SHA384, SHA512]
   wal_dir:
-    description: Directory for the WAL, outside of O(dest), which then has a link to it.
+    description:
+      - Directory for the WAL, outside of O(dest), which then has a link to it.
+      - Without it, a directory that is replaced keeps its layout. WAL that is outside of it stays there, as tablespaces do. The old
+        WAL directory is set aside beside it under the same dated name. A new directory has its WAL inside.
     type: path
   tablespace_mapping:
     description:
       - Directories of the source's tablespaces and where they go here. Those that are not named keep their paths.
       - Name them all, to themselves where need be. Only for named ones an interrupted clone can be cleared away.
+      - Tablespaces of a directory that is replaced keep their places. To give up one that is not at the path it has on the source,
+        name its present directory as well.
     type: dict
     default: {}
   verify:
@@ -102,6 +108,14 @@ options:
       - Replace also a directory that would be kept, for example of a standby whose slot is lost. Every run with it clones anew.
     type: bool
     default: false
+  on_running:
+    description:
+      - What to do when a server runs in O(dest). V(refuse) ends with C(server_running).
+      - V(rehearse), in check mode only, judges the clone as if that server were stopped, so that what would stop the clone is known
+        before the server is stopped. The login is proven, but no WAL is streamed, because the server holds its slot.
+    type: str
+    default: refuse
+    choices: [refuse, rehearse]
   keep_replaced:
     description: Whether the replaced directory is kept under its dated name. If not, it is deleted once the clone is in place.
     type: bool
@@ -233,6 +247,11 @@ replaced_path:
   returned: success
   type: str
   sample: /var/lib/postgresql/15/node1.replaced-20260521T041507Z
+wal_dir:
+  description: Directory of the WAL, where it is, or would be, outside of O(dest). Null when it is inside.
+  returned: success
+  type: str
+  sample: /srv/wal/main
 recovery_changed:
   description: Whether C(primary_conninfo) or C(primary_slot_name) of a kept directory was changed. A running standby must then be reloaded.
   returned: success
@@ -258,6 +277,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_around im
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_owner import as_owner, refuse_unwritable
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_place import Plan
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_swap import lock, refuse_busy
+from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import InvalidInput
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import require_psycopg2
 from ansible_collections.pgfleet.cluster.plugins.module_utils._settings import read_settings
@@ -283,6 +303,7 @@ def argument_spec() -> dict[str, Any]:
         verify={"type": "bool", "default": True},
         force={"type": "bool", "default": False},
         rebuild={"type": "bool", "default": False},
+        on_running={"type": "str", "default": "refuse", "choices": ["refuse", "rehearse"]},
         keep_replaced={"type": "bool", "default": True},
         source_size={"type": "int"},
     )
@@ -326,15 +347,29 @@ def as_result(clone: Clone, look: Look, done: Done | Finished | None, needed: di
         **copied,
         "verify_seconds": done.verify_seconds if isinstance(done, Done) else None,
         "replaced_path": done.replaced_path if done else None,
+        "wal_dir": (look.wal_dir if kept else look.wal_dir_after) or None,
         "recovery_changed": bool(needed),
         "diff": {
-            "before": {"state": plan.reason, **shown_settings(read_settings(look.auto_conf))},
-            "after": {"state": "is_standby", **shown_settings(after)},
+            "before": {"state": plan.reason, **_wal(look.wal_dir), **shown_settings(read_settings(look.auto_conf))},
+            "after": {
+                "state": "is_standby",
+                **_wal(look.wal_dir if kept else look.wal_dir_after),
+                **shown_settings(after),
+            },
         },
     }
 
 
+def _wal(path: str) -> dict[str, str]:
+    return {"pg_wal": path} if path else {}
+
+
 def run(module: AnsibleModule) -> dict[str, Any]:
+    if module.params["on_running"] == "rehearse" and not module.check_mode:
+        raise InvalidInput(
+            "on_running: rehearse clones nothing.",
+            "Use it in check mode (check_mode: true on the task), or leave it out.",
+        )
     clone = Clone(module.params)
     passfile = clone.passfile_text
     look, done = clone.look(), None

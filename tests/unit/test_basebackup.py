@@ -184,6 +184,11 @@ def test_directories_outside(beside, expected, forced):
             assert plan(MISSING, besides=(beside,), force=force).action == "cloned"
 
 
+def test_plan_says_that_the_wal_stays_outside():
+    facts = CloneFacts(Place(STANDBY), PRIMARY, bin_version=15, kept_wal_dir="/srv/wal")
+    assert "Its WAL stays outside of it, in '/srv/wal'." in plan_clone(facts, rebuild=True).sentence
+
+
 def test_strange_incoming_is_never_touched_and_does_not_matter_to_a_standby():
     assert refusal(MISSING, strange=True, force=True) == "incoming_foreign"
     assert plan(STANDBY, strange=True).action == "kept"

@@ -13,7 +13,6 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._preflight import 
     destroy_problems,
     identity_problems,
     preflight_problems,
-    rebuild_problems,
     refuse,
 )
 
@@ -174,26 +173,3 @@ def test_differences_are_said_in_their_own_words() -> None:
 
 def test_an_adopted_server_is_not_destroyed_without_a_word() -> None:
     assert [each.code for each in destroy_problems([member(adopted=True), member(adopted=False)])] == ["adopted"]
-
-
-@pytest.mark.parametrize(
-    ("data", "code"),
-    [
-        ({}, []),
-        (
-            {"outside": [{"path": "/srv/ts", "parent": "/srv", "mount_point": False, "parent_writable": False}]},
-            ["not_permitted"],
-        ),
-        (
-            {"outside": [{"path": "/mnt/wal", "parent": "/mnt", "mount_point": True, "parent_writable": True}]},
-            ["mount_point"],
-        ),
-        ({"outside": [{"path": "/srv/x/ts", "parent": "/srv/x", "mount_point": False, "parent_writable": True}]}, []),
-        ({"mount_point": True}, ["mount_point"]),
-        ({"parent": "/srv", "parent_writable": False}, ["not_permitted"]),
-    ],
-)
-def test_what_no_clone_can_take_the_place_of(data: dict[str, Any], code: list[str]) -> None:
-    node = member(data={**PLACE, "cluster": True, **data})
-    assert [each.code for each in rebuild_problems([node], "node1")] == code
-    assert rebuild_problems([node], "another") == []

@@ -129,7 +129,12 @@ def test_directories_outside_and_replacing_them(servers, module):
     assert (again["action"], again["reason"], again["replaced_path"]) == ("replaced", "rebuild", None), again
     assert beside(dest) == [aside.name] and len(beside(wal)) == len(beside(here)) == 1
     without = module("basebackup", rebuild=True, keep_replaced=False, **{**wanted, "wal_dir": None})
-    assert without["action"] == "replaced" and str(wal) in str(without["warnings"]) and wal.is_dir(), without
+    assert (without["action"], without["wal_dir"]) == ("replaced", str(wal)), without
+    assert (dest / "pg_wal").readlink() == wal and len(beside(wal)) == 1 and "outside" in without["explanation"]
+    moved = servers.data("moved")
+    other = module("basebackup", rebuild=True, keep_replaced=False, **{**wanted, "wal_dir": str(moved)})
+    assert (other["wal_dir"], (dest / "pg_wal").readlink()) == (str(moved), moved), other
+    assert str(wal) in str(other["warnings"]) and wal.is_dir(), other
 
     standby = servers.server(dest).start()
     assert standby.psql("SELECT count(*) FROM t") == "1000"

@@ -192,3 +192,52 @@ def test_disk_that_is_too_small(module, refused, small_disk, source):
     assert (full["failed"], full["code"]) == (True, "not_enough_space"), full
     assert not list(small_disk.iterdir())
     refused("mount_point", small_disk, **source.replicator)
+
+
+@pytest.fixture
+def locked(servers):
+    """A directory of the server's owner below one that only root may write to, as mount points usually are."""
+    if os.geteuid() != 0:
+        pytest.skip("a directory of root is needed")
+    parent = servers.data("srv")
+    parent.mkdir(mode=0o755)
+    servers.run("mkdir", servers.data("parking"))
+
+    def make(name):
+        path = servers.data("parking") / name
+        servers.run("mkdir", path)
+        return path.rename(parent / name)
+
+    return make
+
+
+@pytest.mark.parametrize("kind", ["tablespace", "pg_wal"])
+def test_rebuild_is_rehearsed_while_the_standby_streams(module, servers, locked, kind):
+    primary, there, elsewhere = servers.primary(), servers.data("there"), servers.data("elsewhere")
+    servers.run("mkdir", there)
+    primary.psql(f"CREATE TABLESPACE side LOCATION '{there}'")
+    here = locked(kind) if kind == "tablespace" else servers.data("here")
+    wal = locked(kind) if kind == "pg_wal" else None
+    made = {"dest": str(servers.data("node1")), **primary.replicator}
+    # As the first clone would be: plain pg_basebackup into directories that are there and empty.
+    servers.run(
+        servers.bin_dir() / "pg_basebackup", "-D", made["dest"], "-h", primary.socket, "-p", str(primary.port),
+        "-U", "postgres", "-R", "--checkpoint=fast", f"--tablespace-mapping={there}={here}",
+        *([f"--waldir={wal}"] if wal else []),
+    )  # fmt: skip
+    standby = servers.server(Path(made["dest"])).start()
+    streams = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
+    until(lambda: primary.psql(streams) == "1", seconds=10)
+
+    wanted = {**made, "rebuild": True, "force": True, "tablespace_mapping": {str(there): str(here)}}
+    assert module("basebackup", check=True, **wanted)["code"] == "server_running"
+    refused = module("basebackup", check=True, on_running="rehearse", **wanted)
+    assert (refused["failed"], refused["code"]) == (True, "not_permitted"), refused
+    assert str(wal or here) in refused["msg"] and "pg_standby_wal_dir" in refused["remedy"]
+    assert module("basebackup", on_running="rehearse", **wanted)["code"] == "invalid_input"
+    mapping = {str(there): str(elsewhere), str(here): str(elsewhere)}
+    more = {"wal_dir": str(elsewhere)} if wal else {"tablespace_mapping": mapping}
+    fits = module("basebackup", check=True, on_running="rehearse", **{**wanted, **more})
+    assert (fits["failed"], fits.get("action")) == (False, "replaced"), fits
+    assert fits["wal_dir"] == (str(elsewhere) if wal else None)
+    assert primary.psql(streams) == "1" and standby.psql("SELECT pg_is_in_recovery()") == "t"

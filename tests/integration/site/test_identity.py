@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.pgfleet.cluster.tests.integration.fleet import Fleet, own_place
+from ansible_collections.pgfleet.cluster.tests.integration.waiting import until
 
 PLAYBOOKS = (
     "site",
@@ -108,3 +111,33 @@ def test_a_second_fleet_of_that_name_neither_uses_nor_removes_its_secrets(pair: 
     pair.hosts({"primary": {}}, {"node1": {}})
     assert left.returncode == 0 and left.changed == 0 and "were left" in words(left), left.output
     assert secret.read_text() == before
+
+
+def test_a_rebuild_that_cannot_end_leaves_the_standby_streaming(pair: Any) -> None:
+    """WAL on a disk of its own below a directory of root; then another place that the option names."""
+    data = Path(pair.psql("node1", "SHOW data_directory"))
+    srv = data.parent / f"{pair.name}_srv"
+    pair.stop("node1")
+    srv.mkdir(mode=0o755)
+    shutil.move(data / "pg_wal", srv / "wal")
+    (data / "pg_wal").symlink_to(srv / "wal")
+    try:
+        subprocess.run(["pg_ctlcluster", data.parent.name, data.name, "start"], check=True)
+        streams = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
+        until(lambda: pair.psql("primary", streams) == "1", "node1 does not stream")
+        before = pair.psql("node1", "SELECT pg_postmaster_start_time()")
+        run = pair.play("playbooks/rebuild_standby.yml", node="node1")
+        assert run.returncode != 0 and run.changed == 0, run.output
+        assert "code: not_permitted" in run.output and f"where '{srv}/wal'" in words(run)
+        assert "pg_standby_wal_dir" in words(run)
+
+        elsewhere = str(data.parent / f"{pair.name}_wal")
+        run = pair.play("playbooks/rebuild_standby.yml", "--check", node="node1", pg_standby_wal_dir=elsewhere)
+        assert run.returncode == 0, run.output
+        assert pair.psql("node1", "SELECT pg_postmaster_start_time()") == before
+        assert pair.psql("primary", streams) == "1"
+        pair.stop("node1")
+        (data / "pg_wal").unlink()
+        shutil.move(srv / "wal", data / "pg_wal")
+    finally:
+        shutil.rmtree(srv)

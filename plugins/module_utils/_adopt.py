@@ -19,14 +19,14 @@ DEFAULTS = {
     "max_replication_slots": "10",
     "listen_addresses": "localhost",
 }
-#: A standby must have at least what its primary has, and every node may become either (manual: Hot Standby).
-SHARED = (
-    "max_connections",
-    "max_worker_processes",
-    "max_wal_senders",
-    "max_prepared_transactions",
-    "max_locks_per_transaction",
-)
+#: A standby must have at least what its primary has, and every node may become either (manual: Hot Standby). With their defaults.
+SHARED = {
+    "max_connections": 100,
+    "max_worker_processes": 8,
+    "max_wal_senders": 10,
+    "max_prepared_transactions": 0,
+    "max_locks_per_transaction": 64,
+}
 #: What makes the server what it is for its clients; the inventory has to say the same of port and socket directory.
 _LEFT = ("port", "unix_socket_directories", "cluster_name", "ssl", "password_encryption", "listen_addresses")
 _FALSE = ("off", "false", "no", "0", "of", "f", "n", "fa", "fal", "fals")
@@ -108,7 +108,7 @@ def plan_adoption(found: FoundServer, wish: Wish) -> Adoption:
         raise _restart_needed(found, needed or _needs(found, wish, running=True))
     settings, left = dict[str, str](), dict[str, tuple[str, str]]()
     for name, text in wish.settings.items():
-        if name in needed or name in _LEFT:
+        if name in needed or name in _LEFT or _is_enough(found, wish, name):
             continue
         if name in found.values:
             if name in wish.inventory and found.values[name] != text:
@@ -125,9 +125,29 @@ def plan_adoption(found: FoundServer, wish: Wish) -> Adoption:
         needed,
         left,
         restart,
-        tuple(_steps(found, wish, needed, left, restart)),
+        (*_steps(found, wish, needed, left, restart), *_followers(found, settings)),
         {k: v for k, v in after.items() if v},
     )
+
+
+def _is_enough(found: FoundServer, wish: Wish, name: str) -> bool:
+    """What standbys elsewhere would have to follow is not raised without need."""
+    return name in SHARED and not {name} & {*wish.inventory, *found.values, *found.written}
+
+
+def _followers(found: FoundServer, settings: Mapping[str, str]) -> Iterable[str]:
+    """A standby with less than its primary stops its replay, or does not start."""
+    raised = [
+        f"{name} = {text}"
+        for name, text in settings.items()
+        if name in SHARED and _number(text) > (_number(found.now(name)) if found.now(name) else SHARED[name])
+    ]
+    if raised:
+        names = ", ".join(f"'{each.get('name')}'" for each in found.senders) or "none streams now"
+        yield (
+            f"{found.name}: set {', '.join(raised)} or more on every standby that was made by hand ({names}), and restart it, before"
+            f" {found.name} has it: with less a standby stops its replay or does not start."
+        )
 
 
 def _must_wait(found: FoundServer, wish: Wish, name: str, text: str, restart: bool) -> bool:
@@ -162,9 +182,11 @@ def _number(text: str) -> int:
 
 
 def _restart_needed(found: FoundServer, needed: Mapping[str, tuple[str, str]]) -> AdoptionRefused:
+    first = [f" {each}" for each in _followers(found, {name: wanted for name, (_old, wanted) in needed.items()})]
     return AdoptionRefused(
         f"The server of {found.name} has settings that replication cannot work with: {_listed(found, needed)}. Only a restart changes them.",
-        "pg_server_adopt_restart: true lets site write them into conf.d/pgfleet.conf and restart the server. Nothing was changed.",
+        "pg_server_adopt_restart: true lets site write them into conf.d/pgfleet.conf and restart the server."
+        f"{''.join(first)} Nothing was changed.",
         "adopt_restart_needed",
     )
 

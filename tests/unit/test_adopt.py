@@ -75,7 +75,7 @@ def wish(allow: bool = False, **inventory: str) -> Wish:
 
 ROWS: dict[str, tuple[FoundServer, Wish, dict[str, str], bool]] = {
     "as Debian makes them": (FOUND, WISH, {}, False),
-    "stopped": (replace(FOUND, running=None), WISH, {"wal_log_hints": "on", "max_wal_senders": "32", "max_replication_slots": "32"}, False),
+    "stopped": (replace(FOUND, running=None), WISH, {"wal_log_hints": "on", "max_replication_slots": "32"}, False),
     "its own values stay": (FOUND, wish(shared_buffers="32MB", max_connections="60", work_mem="4MB"), {}, False),
     "a setting that it does not have": (FOUND, wish(log_min_duration_statement="5s"), {"log_min_duration_statement": "5s"}, False),
     "wal_level minimal": (
@@ -94,11 +94,11 @@ ROWS: dict[str, tuple[FoundServer, Wish, dict[str, str], bool]] = {
     "too few senders": (found(max_wal_senders="3"), wish(allow=True),
                         {"max_wal_senders": "32", "wal_log_hints": "on", "max_replication_slots": "32"}, True),
     "hot_standby off": (found(hot_standby="off"), wish(allow=True),
-                        {"hot_standby": "on", "wal_log_hints": "on", "max_wal_senders": "32", "max_replication_slots": "32"}, True),
+                        {"hot_standby": "on", "wal_log_hints": "on", "max_replication_slots": "32"}, True),
     "listens on loopback only": (
         replace(found(listen_addresses="localhost"), covered=False, running_covered=False),
         wish(allow=True),
-        {"listen_addresses": "localhost,192.0.2.1", "wal_log_hints": "on", "max_wal_senders": "32", "max_replication_slots": "32"},
+        {"listen_addresses": "localhost,192.0.2.1", "wal_log_hints": "on", "max_replication_slots": "32"},
         True,
     ),
     "after the restart that was allowed, without the permission": (
@@ -143,6 +143,13 @@ def test_a_restart_that_nobody_allowed_is_refused_with_the_list(server: FoundSer
     assert words in str(refused.value) and "pg_server_adopt_restart" in str(refused.value)
 
 
+def test_a_refusal_names_what_standbys_made_by_hand_must_have_first() -> None:
+    with pytest.raises(
+        AdoptionRefused, match=r"max_wal_senders = 32 or more on every standby .*\('reporting', 'node2'\)"
+    ):
+        plan_adoption(replace(found(max_wal_senders="2"), senders=BY_HAND), WISH)
+
+
 def test_what_is_left_is_named() -> None:
     stranger = {"name": "reporting", "address": "192.0.2.9"}
     server = replace(FOUND, senders=(stranger, {"name": "node2", "address": "192.0.2.2"}))
@@ -150,6 +157,31 @@ def test_what_is_left_is_named() -> None:
     assert "shared_buffers stays 4GB, although pg_server_settings says 32MB" in text
     assert "'reporting' at 192.0.2.9 follows it and is no node" in text and "node2" not in text
     assert "cannot be rewound" in text
+
+
+BY_HAND = ({"name": "reporting", "address": "192.0.2.9"}, {"name": "node2", "address": "192.0.2.2"})
+RAISED: dict[str, tuple[FoundServer, Wish, str]] = {
+    "its own is enough": (replace(found(hot_standby="off"), senders=BY_HAND), wish(allow=True), ""),
+    "too few senders": (replace(found(max_wal_senders="2"), senders=BY_HAND), wish(allow=True), "max_wal_senders = 32"),
+    "the inventory asks for more": (replace(FOUND, values={}, senders=BY_HAND), wish(allow=True, max_connections="500"), "max_connections = 500"),
+    "for less": (replace(FOUND, values={}, senders=BY_HAND), wish(allow=True, max_connections="50"), ""),
+    "and may not restart": (replace(FOUND, values={}, senders=BY_HAND), wish(max_connections="500"), ""),
+    "more than the default, stopped": (replace(FOUND, values={}, running=None), wish(max_locks_per_transaction="128"),
+                                       "max_locks_per_transaction = 128"),
+    "the default, stopped": (replace(FOUND, values={}, running=None), wish(max_worker_processes="8"), ""),
+    "from nothing": (replace(found(), running={**RUNNING, "max_prepared_transactions": "0"}, senders=BY_HAND,
+                             restarting=FOUND.restarting | {"max_prepared_transactions"}),
+                     wish(allow=True, max_prepared_transactions="20"), "max_prepared_transactions = 20"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("server", "wanted", "raised"), RAISED.values(), ids=RAISED.keys())
+def test_what_standbys_made_by_hand_must_have_first_is_named(server: FoundServer, wanted: Wish, raised: str) -> None:
+    text = "\n".join(plan_adoption(server, wanted).steps)
+    assert ("made by hand" in text) == bool(raised)
+    assert raised in text
+    if raised:
+        assert ("('reporting', 'node2')" if server.senders else "none streams now") in text
 
 
 def test_what_all_nodes_must_have_alike() -> None:

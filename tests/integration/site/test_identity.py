@@ -13,17 +13,7 @@ import pytest
 from ansible_collections.pgfleet.cluster.tests.integration.fleet import Fleet, own_place
 from ansible_collections.pgfleet.cluster.tests.integration.waiting import until
 
-PLAYBOOKS = (
-    "site",
-    "verify",
-    "restart",
-    "switchover",
-    "failover",
-    "rejoin",
-    "rebuild_standby",
-    "remove_standby",
-    "destroy",
-)
+PLAYBOOKS = ("site", "restart", "failover", "destroy")
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +23,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         made = Fleet(tmp_path_factory.mktemp("pair"), name, ports)
         made.hosts({"primary": {}}, {"node1": {}})
         made.destroy()
-        made.site()
+        made.site(pagila_load_enabled=False)
         yield made
         made.hosts({"primary": {}}, {"node1": {}})
         made.destroy()
@@ -52,41 +42,24 @@ def state(fleet: Any) -> tuple[str, set[Path]]:
     return fleet.psql("primary", "SELECT pg_postmaster_start_time()"), found
 
 
-CHANGES: dict[str, tuple[dict[str, Any], str]] = {
-    "data directory": ({"pg_server_data_directory": "/var/lib/postgresql/%v/%c_elsewhere"}, "data_directory_differs"),
-    "cluster": ({"pg_server_cluster": "{{ pg_server_fleet }}-{{ inventory_hostname }}"}, "cluster_differs"),
-    "version": ({"pg_server_version": "18"}, "version_differs"),
-    "socket directory": ({"pg_server_unix_socket_directory": "/tmp"}, "socket_directory_differs"),
-    "fleet": ({"pg_server_fleet": "another"}, "fleet_differs"),
+CHANGES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "directories": (
+        {"pg_server_data_directory": "/var/lib/postgresql/%v/%c_elsewhere", "pg_server_unix_socket_directory": "/tmp"},
+        ("data_directory_differs", "socket_directory_differs"),
+    ),
+    "version": ({"pg_server_version": "18"}, ("version_differs",)),
+    "fleet": ({"pg_server_fleet": "another"}, ("fleet_differs",)),
 }
 
 
-@pytest.mark.parametrize(("variables", "code"), CHANGES.values(), ids=CHANGES.keys())
-def test_a_changed_variable_is_refused(pair: Any, variables: dict[str, Any], code: str) -> None:
+@pytest.mark.parametrize(("variables", "codes"), CHANGES.values(), ids=CHANGES.keys())
+def test_a_changed_variable_is_refused(pair: Any, variables: dict[str, Any], codes: tuple[str, ...]) -> None:
     before = state(pair)
     run = pair.play("site.yml", **variables)
     assert run.returncode != 0 and run.changed == 0, run.output
-    assert f"code: {code}" in run.output
-    assert next(iter(variables)) in words(run) and "Nothing was changed." in words(run)
+    assert all(f"code: {code}" in run.output for code in codes), run.output
+    assert all(name in words(run) for name in variables) and "Nothing was changed." in words(run)
     assert state(pair) == before
-
-
-def test_a_changed_port_is_refused_by_every_playbook_also_when_stopped(pair: Any) -> None:
-    """The node that another inventory calls the primary must never be started: it may be a former one."""
-    pair.stop("node1")
-    free = pair.ports["node3"]
-    pair.hosts({"node1": {"pg_server_port": free}}, {"primary": {}})
-    before = state(pair)
-    for playbook in PLAYBOOKS:
-        given = {"to": "node1", "node": "node1", "confirm": "yes", "force": "yes"}
-        run = pair.play("site.yml" if playbook == "site" else f"playbooks/{playbook}.yml", **given)
-        assert run.returncode != 0 and run.changed == 0, run.output
-        assert "code: port_differs" in run.output, (playbook, run.output)
-    assert state(pair) == before
-    document = pair.status()
-    assert [node["state"] for node in document["nodes"]] == ["stopped", "running"]
-    pair.hosts({"primary": {}}, {"node1": {}})
-    assert pair.site().returncode == 0
 
 
 def test_a_port_says_who_holds_it(pair: Any) -> None:
@@ -139,5 +112,22 @@ def test_a_rebuild_that_cannot_end_leaves_the_standby_streaming(pair: Any) -> No
         pair.stop("node1")
         (data / "pg_wal").unlink()
         shutil.move(srv / "wal", data / "pg_wal")
+        subprocess.run(["pg_ctlcluster", data.parent.name, data.name, "start"], check=True)
     finally:
         shutil.rmtree(srv)
+
+
+def test_a_changed_port_is_refused_also_when_stopped(pair: Any) -> None:
+    """The node that another inventory calls the primary must never be started: it may be a former one."""
+    pair.stop("node1")
+    free = pair.ports["node3"]
+    pair.hosts({"node1": {"pg_server_port": free}}, {"primary": {}})
+    before = state(pair)
+    for playbook in PLAYBOOKS:
+        given = {"to": "node1", "node": "node1", "confirm": "yes", "force": "yes"}
+        run = pair.play("site.yml" if playbook == "site" else f"playbooks/{playbook}.yml", **given)
+        assert run.returncode != 0 and run.changed == 0, run.output
+        assert "code: port_differs" in run.output, (playbook, run.output)
+    assert state(pair) == before
+    document = pair.status()
+    assert [node["state"] for node in document["nodes"]] == ["stopped", "running"]

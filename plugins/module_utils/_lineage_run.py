@@ -122,8 +122,11 @@ class LocalWal:
     def overwritten_checkpoint(self) -> int | None:
         """Where the control file has a checkpoint and the WAL has another record; None where they agree, or it is gone.
 
-        A server that begins to follow another history writes the WAL of that over its own, from a segment's start on.
+        A server that begins to follow another history writes the WAL of that over its own, from a segment's start on. The control
+        file of a copy, or of what pg_rewind left, may be newer than its WAL, which it has yet to receive.
         """
+        if self.dest.backup_label:
+            return None
         lsn = parse_lsn(self.dest.checkpoint_lsn or "0/0")
         timeline = timeline_at(self.dest.history or (), self.dest.timeline or 0, lsn)
         if not lsn or not self.has(timeline, lsn):

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import time
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import DataDir
+from ansible_collections.pgfleet.cluster.plugins.module_utils._lineage_run import LocalWal
 from ansible_collections.pgfleet.cluster.tests.integration.modules.test_change_of_primary import (
     follow,
     let_rewind,
@@ -207,3 +211,13 @@ def test_a_standby_whose_archive_has_the_wal_is_kept(unfollowable: Any, servers:
     old.write_config(restore_command="cp /archive/%f %p")
     found = module("rewind", on_impossible="report", **rewinding(old, new))
     assert (found["action"], found["reason"]) == ("kept", "is_standby"), found
+
+
+def test_the_control_file_of_a_copy_may_be_newer_than_its_wal(servers: Any, tmp_path: Path) -> None:
+    """A checkpoint that ended while pg_rewind copied is in the control file, and its record is yet to come."""
+    (tmp_path / "pg_wal").mkdir()
+    (tmp_path / "pg_wal/000000010000000000000003").write_bytes(bytes(16 << 20))
+    stale = DataDir(str(tmp_path), timeline=1, checkpoint_lsn="0/3000110", redo_lsn="0/30000D8")
+    programs = str(servers.bin_dir())
+    assert LocalWal(stale, programs).overwritten_checkpoint() == 0x3000110
+    assert LocalWal(replace(stale, backup_label=True), programs).overwritten_checkpoint() is None

@@ -83,7 +83,7 @@ def test_the_programs_are_those_of_the_directory(servers: Any, module: Any, name
 
 def test_a_server_that_is_still_stopping_comes_to_its_end_and_is_started(servers: Any, module: Any) -> None:
     """As after a shutdown that a frozen standby has held up."""
-    server = servers.primary(wal_level="replica", hot_standby="on", wal_sender_timeout="4s")
+    server = servers.primary(wal_level="replica", hot_standby="on", wal_sender_timeout="8s")
     receiver = int(servers.standby(server, "b").psql("SELECT pid FROM pg_stat_wal_receiver"))
     first = server.pid
     os.kill(receiver, signal.SIGSTOP)

@@ -61,7 +61,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "synchronous_nobody",
         "the fleet has one standby",
     ),
-    "count 0": ({"pg_server_synchronous": "on", "pg_server_synchronous_count": 0}, "synchronous_nobody", "wait for nobody"),
+    "count 0": ({"pg_server_synchronous": "on", "pg_server_synchronous_count": 0}, "wrong_option", "pg_server_synchronous_count"),
     "foreign names": (settings(synchronous_standby_names="nobody"), "synchronous_nobody", "would hang"),
     "synchronous": ({"pg_server_synchronous": "perhaps"}, "wrong_option", "pg_server_synchronous"),
     "settings": ({"pg_server_settings": "[1]"}, "wrong_option", "pg_server_settings"),

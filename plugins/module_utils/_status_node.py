@@ -203,7 +203,8 @@ def _timeline(data: DataDir) -> int | None:
         names = os.listdir(os.path.join(data.path, "pg_wal"))
     except OSError:
         names = []
-    return max([data.timeline, *(int(name[:8], 16) for name in names if _WAL_FILE.fullmatch(name))])
+    known = {int(name[:8], 16) for name in names if name.endswith(".history")}  # of others pg_rewind has left a segment
+    return max([data.timeline, *({int(name[:8], 16) for name in names if _WAL_FILE.fullmatch(name)} & known)])
 
 
 def _auto_conf(path: str) -> dict[str, str]:

@@ -117,8 +117,11 @@ _WAL_BYTES = "(SELECT sum(size)::bigint FROM pg_ls_waldir())"
 _ARCHIVE_WAITING = """(SELECT json_build_array(count(*), extract(epoch FROM clock_timestamp() - min(modification))::float8)
                           FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready')"""
 
-#: The newest timeline that the server has WAL of. A standby whose primary is gone is told it by nothing else.
-_WAL_TIMELINE = "(SELECT max(('x' || left(name, 8))::bit(32)::int) FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$')"
+#: The newest timeline that the server has WAL of. A standby whose primary is gone is told it by nothing else. WAL of a timeline
+#: whose history is not here is not the server's own: pg_rewind may leave the segment in which an abandoned one began.
+_WAL_TIMELINE = """(SELECT max(('x' || left(wal.name, 8))::bit(32)::int) FROM pg_ls_waldir() AS wal
+         WHERE wal.name ~ '^[0-9A-F]{24}$'
+           AND (wal.name LIKE '00000001%' OR left(wal.name, 8) || '.history' IN (SELECT name FROM pg_ls_waldir())))"""
 
 
 def wal_timeline(rights: Mapping[str, bool]) -> str:

@@ -197,6 +197,8 @@ def test_a_standby_whose_primary_is_gone_knows_its_timeline(status, servers, pri
     second.psql("SELECT pg_reload_conf()")
     until(lambda: status(second)["status"]["wal_receiver"] is None)
     assert status(second)["status"]["timeline"] == 2
+    servers.run("touch", second.data / "pg_wal/000000090000000000000001")
+    assert status(second)["status"]["timeline"] == 2, "an abandoned timeline of which pg_rewind left a segment"
     promoted = module("promote", timeline=2, **second.login)
     assert (promoted["timeline_before"], promoted["timeline_after"]) == (2, 3)
 

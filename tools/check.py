@@ -123,6 +123,10 @@ def copy_of_the_tree(target: Path) -> Path:
 # --- The steps --------------------------------------------------------------------------------------------------------
 
 
+#: Each has servers of its own, and they mostly wait.
+TWO_FILES_AT_A_TIME = ("--numprocesses=2", "--dist=loadfile")
+
+
 def pytest_step(folder: str, *more: str) -> Callable[[Step], None]:
     def run(step: Step) -> None:
         step.run(VENV / "pytest", *shlex.split(os.environ.get("PYTEST_ARGS", "")), *more, folder)
@@ -240,10 +244,9 @@ STEPS: dict[str, Callable[[Step], None]] = {
     "changelog": changelog,
     "galaxy": galaxy,
     "sanity": sanity,
-    # Two files at a time: their servers are their own, and mostly wait.
-    "modules": pytest_step("tests/integration/modules", "--numprocesses=2", "--dist=loadfile"),
-    "site": pytest_step("tests/integration/site"),
-    "operations": pytest_step("tests/integration/operations"),
+    "modules": pytest_step("tests/integration/modules", *TWO_FILES_AT_A_TIME),
+    "site": pytest_step("tests/integration/site", *TWO_FILES_AT_A_TIME),
+    "operations": pytest_step("tests/integration/operations", *TWO_FILES_AT_A_TIME),
     "molecule": molecule,
 }
 # Steps that run only when they are named.

@@ -201,14 +201,21 @@ def test_two_primaries_stop_every_playbook(fleet: Any) -> None:
     assert any("2 nodes are primaries" in sentence for sentence in fleet.status()["problems"])
 
 
+def clusters(fleet: Any) -> set[Path]:
+    """Configured clusters of this machine, without those of other tests that run now."""
+    others = re.compile(r"pgfleettest\d+_")
+    found = Path("/etc/postgresql").glob("*/*")
+    return {path for path in found if path.name.startswith(f"{fleet.name}_") or not others.match(path.name)}
+
+
 def test_destroy_asks_and_removes_only_what_is_ours(fleet: Any) -> None:
-    before = set(Path("/etc/postgresql").glob("*/*"))
+    before = clusters(fleet)
     run = fleet.play("playbooks/destroy.yml")
     assert run.returncode != 0
     assert "confirm=yes" in run.output
-    assert set(Path("/etc/postgresql").glob("*/*")) == before
+    assert clusters(fleet) == before
     fleet.destroy()
-    left = set(Path("/etc/postgresql").glob("*/*"))
+    left = clusters(fleet)
     assert {path.name for path in before - left} == {f"{fleet.name}_{node}" for node in NODES}
     assert not list(Path("/var/lib/postgresql").glob(f"*/{fleet.name}_*"))
 

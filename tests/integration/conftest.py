@@ -14,7 +14,7 @@ def empty_fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """Nodes without servers; whatever a test makes of them is destroyed."""
     with own_place() as (name, ports):
         made = Fleet(tmp_path_factory.mktemp("fleet"), name, ports)
-        made.destroy()
+        made.destroy("-e", "adopted=yes")  # what a killed run of the tests has left
         made.forget_what_was_set_aside()
         yield made
         made.all_hosts()

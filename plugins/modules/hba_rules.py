@@ -100,7 +100,7 @@ EXAMPLES = r"""
     rules:
       - {contype: host, databases: app, address: all, method: reject}
 
-- name: Let them in again
+- name: Remove the reject rules
   pgfleet.cluster.hba_rules:
     path: /etc/postgresql/17/main/pg_hba.conf
     data_directory: /var/lib/postgresql/17/main

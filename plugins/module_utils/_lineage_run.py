@@ -37,6 +37,9 @@ with suppress(ImportError):  # require_psycopg2 says so in the module
     import psycopg2
 
 _ANSWER_SECONDS = 15.0
+#: A primary flushes what it has written without a commit every 15 s at the latest.
+_FLUSH_SECONDS = 20.0
+_POLL_SECONDS = 0.1
 _GONE = "has already been removed"
 _VERSION = re.compile(r"\(PostgreSQL\) (\d+)\.(\d+)")
 _BACKUP_START = re.compile(r"^START WAL LOCATION: ([0-9A-F]+/[0-9A-F]+)", re.MULTILINE)
@@ -239,7 +242,7 @@ class Comparison:
             return Compared()
         self.end = self._end_here(self.shared)
         end = min(self.shared.end, self.end)
-        position = self.there.position()  # after the end was read here: a standby that runs goes on
+        position = self._settled_position()  # after the end was read here: a standby that runs goes on
         found = self._compare(self.shared, min(end, position))
         if found.differs_at is not None:
             return found
@@ -284,13 +287,29 @@ class Comparison:
         return self.there.has(timeline_at(self.source.history, self.source.timeline, position), position)
 
     def _end_here(self, shared: Shared) -> int:
-        """How far the directory has come on the shared timeline, as far as the control file and the WAL say."""
+        """How far the directory has come on the shared timeline, as far as the control file and the WAL say.
+
+        The control file of a copy says what is to be replayed, of which the copy itself may have less.
+        """
         if shared.timeline != self.dest.timeline:
             return shared.end
         start = max(self.dest.position, shared.begin)
+        if self.dest.backup_label:
+            start = self.here.first_of(shared, start)
         end = self.here.end(start)
         self.wrote = end is not None
         return end or start
+
+    def _settled_position(self) -> int:
+        """Where the source is. A copy of its files may have WAL that the source itself has yet to flush."""
+        position = self.there.position()
+        if not self.dest.backup_label or not self.wrote:
+            return position
+        deadline = time.monotonic() + _FLUSH_SECONDS
+        while self.end > position and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+            position = self.there.position()
+        return position
 
     def _is_past(self, position: int) -> bool:
         """Whether the directory has WAL that its source lacks.

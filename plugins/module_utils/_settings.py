@@ -126,7 +126,7 @@ def read_settings(text: str) -> dict[str, str]:
 
 def settings_in_order(text: str) -> list[tuple[str, str]]:
     """Name and value of every line of a configuration file that sets something, its includes among them."""
-    found = (_LINE.match(line) for line in text.splitlines())
+    found = (_LINE.match(line) for line in text.split("\n"))
     return [(line.group(1).lower(), _unquoted(line.group(2))) for line in found if line]
 
 
@@ -146,7 +146,7 @@ def write_settings(text: str, settings: Mapping[str, str]) -> str:
     """The text with these settings in it once, in their old places or at the end; everything else stays."""
     left = dict(settings)
     lines = []
-    for line in text.splitlines():
+    for line in text.removesuffix("\n").split("\n") if text else ():
         found = _LINE.match(line)
         name = found.group(1).lower() if found else ""
         if name not in settings:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -18,7 +17,6 @@ STANDBY = "standby"
 ABSENT = "absent"
 UNKNOWN = "unknown"
 STREAMING = "streaming"
-_ASSIGNMENT = re.compile(r"^\s*([A-Za-z_.]+)\s*=?\s*'((?:[^'\\]|''|\\.)*)'", re.MULTILINE)
 #: What pg_file_settings says both of a wrong value and of a right one that needs a restart.
 _NOT_APPLIED = "setting could not be applied"
 
@@ -213,15 +211,6 @@ class Status:
 
     def as_result(self) -> dict[str, Any]:
         return {**asdict(self), "slots": [slot.as_result() for slot in self.slots]}
-
-
-def read_assignments(text: str) -> dict[str, str]:
-    """The quoted settings of a configuration file, as in postgresql.auto.conf; the last of a name counts."""
-    return {name.lower(): _unquoted(value) for name, value in _ASSIGNMENT.findall(text)}
-
-
-def _unquoted(value: str) -> str:
-    return re.sub(r"\\(.)|''", lambda found: found.group(1) or "'", value)
 
 
 def upstream_of(conninfo: Mapping[str, str], slot: str | None) -> Upstream | None:

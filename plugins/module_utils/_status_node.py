@@ -29,8 +29,9 @@ from ._knock import knock
 from ._lsn import format_lsn
 from ._postgres import address_of
 from ._reasons import Reason, reason
+from ._settings import read_settings
 from ._status import ABSENT as ABSENT_ROLE
-from ._status import PRIMARY, STANDBY, UNKNOWN, Checksums, Lsns, Status, Wal, read_assignments, upstream_of
+from ._status import PRIMARY, STANDBY, UNKNOWN, Checksums, Lsns, Status, Wal, upstream_of
 from ._surroundings import look_around
 from ._upstream import parse_conninfo
 from ._why_stopped import causes
@@ -210,6 +211,6 @@ def _timeline(data: DataDir) -> int | None:
 def _auto_conf(path: str) -> dict[str, str]:
     try:
         with open(os.path.join(path, "postgresql.auto.conf"), encoding="utf-8", errors="replace") as file:
-            return read_assignments(file.read())
+            return read_settings(file.read())
     except OSError:
         return {}

@@ -26,7 +26,6 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._status import (
     Status,
     Upstream,
     WalReceiver,
-    read_assignments,
     real_file_errors,
     timeline_of_wal_file,
     upstream_of,
@@ -254,27 +253,6 @@ def test_result_has_every_key_whatever_the_node_is():
     assert list(stopped) == list(standby)
     assert PRIMARY.as_result()["slots"] == [SLOT1.as_result()]
     assert PRIMARY.as_result()["slots"][0]["lost"] is False
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        pytest.param("", {}, id="empty"),
-        pytest.param("# Do not edit\nprimary_slot_name = 'a'\n", {"primary_slot_name": "a"}, id="plain"),
-        pytest.param("a = '1'\nA = '2'\n", {"a": "2"}, id="the last one counts, whatever its case"),
-        pytest.param("a 'x'\n  b='y' # z", {"a": "x", "b": "y"}, id="without equals sign, indented"),
-        pytest.param("#a = '1'\n", {}, id="comment"),
-        pytest.param("a = 'it''s'", {"a": "it's"}, id="doubled quote"),
-        pytest.param(r"a = 'it\'s \\ b'", {"a": r"it's \ b"}, id="backslash"),
-        pytest.param(
-            "primary_conninfo = 'user=r password=''a b'' host=h'",
-            {"primary_conninfo": "user=r password='a b' host=h"},
-            id="conninfo",
-        ),
-    ],
-)
-def test_read_assignments(text, found):
-    assert read_assignments(text) == found
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,13 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._failover import plan_failover
 from ansible_collections.pgfleet.cluster.plugins.module_utils._operate import plan_node, plan_rolling
-from ansible_collections.pgfleet.cluster.plugins.module_utils._restart import first_change, restart_order
+from ansible_collections.pgfleet.cluster.plugins.module_utils._restart import (
+    first_change,
+    limits_of,
+    refuse_below_primary,
+    refuse_unequal,
+    restart_order,
+)
 from ansible_collections.pgfleet.cluster.plugins.module_utils._switchover import plan_switchover
 from ansible_collections.pgfleet.cluster.plugins.module_utils._topology import (
     Node,
@@ -24,6 +30,7 @@ from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet_results imp
     pending_restarts,
     status_results,
     tried_settings,
+    wanted_settings,
 )
 
 Results = Mapping[str, Any]
@@ -62,11 +69,19 @@ def restart(results: Results, options: Options) -> dict[str, Any]:
 
 
 def pending_restart(results: Results, options: Options) -> dict[str, Any]:
-    return {"order": restart_order(pending_restarts(results), options["primary"])}
+    pending = pending_restarts(results)
+    refuse_below_primary(limits_of(results), pending, options["primary"])
+    return {"order": restart_order(pending, options["primary"])}
 
 
-def settings(_results: Results, options: Options) -> dict[str, Any]:
+def alike(_results: Results, options: Options) -> dict[str, Any]:
+    refuse_unequal(options["wanted"])
+    return {}
+
+
+def settings(results: Results, options: Options) -> dict[str, Any]:
     tried = options["tried"]
+    refuse_below_primary(limits_of(results), {**pending_restarts(results), **tried}, options["primary"])
     return {"first": first_change(tried, tried, options["running"], options["primary"])}
 
 
@@ -82,6 +97,7 @@ PLANS: dict[str, Callable[[Results, Options], dict[str, Any]]] = {
     "restart": restart,
     "pending_restart": pending_restart,
     "settings": settings,
+    "alike": alike,
 }
 SPEC: dict[str, Any] = {
     "operation": {"type": "str", "required": True, "choices": list(PLANS)},
@@ -106,6 +122,7 @@ class ActionModule(ActionBase):
         _valid, options = self.validate_argument_spec(SPEC)  # type: ignore[no-untyped-call]
         results = status_results(options["nodes"], task_vars["hostvars"])
         options["tried"] = tried_settings(options["nodes"], task_vars["hostvars"], "pg_server_settings_tried")
+        options["wanted"] = wanted_settings(options["nodes"], task_vars["hostvars"])
         try:
             return {**result, "changed": False, **PLANS[options["operation"]](results, options)}
         except PgFleetError as error:

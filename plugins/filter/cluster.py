@@ -14,6 +14,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._clone_passfile im
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._files import differing
 from ansible_collections.pgfleet.cluster.plugins.module_utils._report import cluster_document, cluster_table
+from ansible_collections.pgfleet.cluster.plugins.module_utils._restart import highest_of_each
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet_results import current_results
 
 
@@ -77,6 +78,7 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
             "files_that_differ": speaking(differing),
+            "highest_of_each": lambda given: highest_of_each(list(given)),
             "passfile_text": text_of_passfile,
             "refused_logins": refused_logins,
             "report": report,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ._errors import PgFleetError
+from ._restart import PRIMARY_BOUND
 
 #: As the server has them without any line in a file.
 DEFAULTS = {
@@ -18,14 +19,6 @@ DEFAULTS = {
     "max_wal_senders": "10",
     "max_replication_slots": "10",
     "listen_addresses": "localhost",
-}
-#: A standby must have at least what its primary has, and every node may become either (manual: Hot Standby). With their defaults.
-SHARED = {
-    "max_connections": 100,
-    "max_worker_processes": 8,
-    "max_wal_senders": 10,
-    "max_prepared_transactions": 0,
-    "max_locks_per_transaction": 64,
 }
 #: What makes the server what it is for its clients; the inventory has to say the same of port and socket directory.
 _LEFT = ("port", "unix_socket_directories", "cluster_name", "ssl", "password_encryption", "listen_addresses")
@@ -119,7 +112,7 @@ def plan_adoption(found: FoundServer, wish: Wish) -> Adoption:
         else:
             settings[name] = text
     settings.update({name: wanted for name, (_old, wanted) in needed.items()})
-    after = {name: settings.get(name, found.now(name)) for name in SHARED}
+    after = {name: settings.get(name, found.now(name)) for name in PRIMARY_BOUND}
     return Adoption(
         settings,
         needed,
@@ -132,7 +125,7 @@ def plan_adoption(found: FoundServer, wish: Wish) -> Adoption:
 
 def _is_enough(found: FoundServer, wish: Wish, name: str) -> bool:
     """What standbys elsewhere would have to follow is not raised without need."""
-    return name in SHARED and not {name} & {*wish.inventory, *found.values, *found.written}
+    return name in PRIMARY_BOUND and not {name} & {*wish.inventory, *found.values, *found.written}
 
 
 def _followers(found: FoundServer, settings: Mapping[str, str]) -> Iterable[str]:
@@ -140,7 +133,8 @@ def _followers(found: FoundServer, settings: Mapping[str, str]) -> Iterable[str]
     raised = [
         f"{name} = {text}"
         for name, text in settings.items()
-        if name in SHARED and _number(text) > (_number(found.now(name)) if found.now(name) else SHARED[name])
+        if name in PRIMARY_BOUND
+        and _number(text) > (_number(found.now(name)) if found.now(name) else PRIMARY_BOUND[name])
     ]
     if raised:
         names = ", ".join(f"'{each.get('name')}'" for each in found.senders) or "none streams now"

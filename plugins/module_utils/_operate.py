@@ -11,7 +11,7 @@ from typing import Any
 from ._answer import TOO_MANY
 from ._before_change import OperationRefused, refuse_held_back, refuse_stuck_archiver
 from ._failover import rank
-from ._restart import primary_first
+from ._restart import limits_of, primary_first, refuse_below_primary
 from ._status import STREAMING
 from ._switchover import DONE, WHOLE, Change, Results, refuse_unknown, status_of
 from ._topology import PRIMARY, STANDBY, Node, Topology, derive_topology, refuse_refusals
@@ -122,7 +122,9 @@ def plan_rolling(results: Results, switchover: bool, to: str) -> Rolling:
     refuse_refusals([node for node in nodes if node.answer != TOO_MANY])  # a restart ends every connection
     standbys = [name for name in topology.running if topology.roles[name] == STANDBY]
     refuse_stuck_archiver(primary, status_of(results, primary))
-    pending = (results[primary] or {})["status"]["settings"]["pending_values"] or {}
+    waiting = {name: status_of(results, name)["settings"]["pending_values"] or {} for name in topology.running}
+    pending = waiting[primary]
+    refuse_below_primary(limits_of(results), waiting, primary)
     if not switchover:
         order = [primary, *standbys] if primary_first(pending) else [*standbys, primary]
         return Rolling(tuple(order), "", tuple(f"Restart {name}." for name in order))

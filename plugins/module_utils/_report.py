@@ -12,6 +12,7 @@ from typing import Any
 from ._answer import ACCEPTS, SAID
 from ._errors import PgFleetError
 from ._fleet_findings import Finding, each_once, of_node, summary
+from ._restart import limits_below, limits_of
 from ._topology import FORMER, PRIMARY, STANDBY, Node, derive_topology
 
 Results = Mapping[str, "Mapping[str, Any] | None"]
@@ -64,6 +65,7 @@ def cluster_document(
             **({"role": FORMER} if name in former else {}),
         }
         own = _own_findings(node, result, view, slots or {})
+        own = _below_primary(node, own, limits_below(limits_of(results), name, primary or ""), primary)
         found += own
         nodes.append({**node, "findings": [each.as_result() for each in own]})
     shown = each_once(found, primary)
@@ -167,6 +169,23 @@ def _own_findings(
         words = f"{name}: its slot '{node['slot']}' is lost: the WAL that it needs is gone."
         found.append(Finding(name, "slot_lost", words, f"rebuild_standby.yml -e node={name} clones it again.", name))
     return found
+
+
+def _below_primary(
+    node: Mapping[str, Any], own: list[Finding], below: Mapping[str, tuple[int, int]], primary: str | None
+) -> list[Finding]:
+    """A standby with less than its primary does not replay, whether it says so or not."""
+    if node["role"] != STANDBY or not below:
+        return own
+    name = node["name"]
+    has = ", ".join(f"{setting} = {mine} (there {theirs})" for setting, (mine, theirs) in below.items())
+    give = ", ".join(f"{setting}: {theirs}" for setting, (_mine, theirs) in below.items())
+    words = f"{name} has less than its primary {primary}, and its replay stops: {has}."
+    remedy = f"Give all nodes {give} in pg_server_settings, then run site.yml."
+    return [
+        Finding(name, "standby_below_primary", words, remedy),
+        *(each for each in own if each.code != "replay_paused"),
+    ]
 
 
 _LOOK = "Its log says why; site.yml lets it follow the primary."

@@ -187,6 +187,7 @@ class Status:
     checksums: Checksums = Checksums()
     archiver: Archiver = Archiver()
     settings: Settings = Settings()
+    standby_limits: Mapping[str, int] | None = None
     max_wal_senders: int | None = None
     free_wal_senders: int | None = None
     max_replication_slots: int | None = None

@@ -64,6 +64,9 @@ SELECT recovering,
          WHERE name IN ('cluster_name', 'data_checksums', 'data_directory', 'max_replication_slots',
                         'max_slot_wal_keep_size', 'max_wal_senders', 'primary_conninfo', 'primary_slot_name',
                         'recovery_min_apply_delay')) AS setting,
+       (SELECT json_object_agg(name, setting::int) FROM pg_settings
+         WHERE name IN ('max_connections', 'max_locks_per_transaction', 'max_prepared_transactions', 'max_wal_senders',
+                        'max_worker_processes')) AS standby_limits,
        (SELECT string_agg(name || ' = ' || quote_literal(setting), ', ' ORDER BY name) FROM pg_settings
          WHERE setting <> '' AND name IN ('recovery_target', 'recovery_target_lsn', 'recovery_target_name',
                                           'recovery_target_time', 'recovery_target_xid')) AS recovery_target,

@@ -17,6 +17,7 @@ from ._before_change import (
     refuse_stuck_archiver,
 )
 from ._lsn import lsn_distance
+from ._restart import limits_of, refuse_below_primary
 from ._status import STREAMING
 from ._topology import CLEAN, FORMER, PRIMARY, STANDBY, Node, Topology, derive_topology, refuse_unasked_primary
 
@@ -69,6 +70,8 @@ def plan_switchover(results: Results, target: str, max_lag_bytes: int) -> Change
     if topology.primary in topology.running:
         _refuse_slow(results, topology, target, max_lag_bytes)
         refuse_stuck_archiver(topology.primary, status_of(results, topology.primary))
+        old = status_of(results, topology.primary)["settings"]["pending_values"] or {}
+        refuse_below_primary(limits_of(results), {topology.primary: old}, target)
         return _change(results, topology, target, WHOLE)
     _refuse_behind(results, topology, target, max_lag_bytes)
     return _change(results, topology, target, PROMOTE if topology.interrupted else WHOLE)

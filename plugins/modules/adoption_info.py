@@ -155,7 +155,6 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._adopt import (
     DEFAULTS,
-    SHARED,
     Adoption,
     Wish,
     plan_adoption,
@@ -165,6 +164,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._adopt_read import
 from ansible_collections.pgfleet.cluster.plugins.module_utils._adopt_role import refuse_taken_role
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._place_read import OWNED_SETTINGS
+from ansible_collections.pgfleet.cluster.plugins.module_utils._restart import PRIMARY_BOUND
 from ansible_collections.pgfleet.cluster.plugins.module_utils._server_conf import read_server_conf
 from ansible_collections.pgfleet.cluster.plugins.module_utils._settings import setting_texts, settings_file
 
@@ -177,7 +177,7 @@ def plan(params: dict[str, Any]) -> Adoption:
         nodes=tuple(params["nodes"]),
         allow_restart=params["allow_restart"],
     )
-    found, role = read_found(params, {*wish.settings, *DEFAULTS, *SHARED})
+    found, role = read_found(params, {*wish.settings, *DEFAULTS, *PRIMARY_BOUND})
     adoption = plan_adoption(found, wish)
     own = f"{params['config_directory']}/{OWNED_SETTINGS}"
     after = read_server_conf(params["config_directory"], {own: settings_file(adoption.settings)})

@@ -344,6 +344,11 @@ status:
         last_archived_seconds: {description: Seconds since a file was last archived., type: float, returned: always, sample: null}
         waiting: {description: Files that are yet to be archived. Null when the role may not see it., type: int, returned: always, sample: 0}
         oldest_waiting_seconds: {description: Age of the oldest of them., type: float, returned: always, sample: null}
+    standby_limits:
+      description: The settings in force that a standby may not have less of than its primary.
+      type: dict
+      returned: always
+      sample: {max_connections: 100, max_locks_per_transaction: 64, max_prepared_transactions: 0, max_wal_senders: 32, max_worker_processes: 8}
     settings:
       description: Whether the configuration files are in force.
       type: dict

@@ -61,3 +61,13 @@ def tried_settings(names: Iterable[str], hostvars: Mapping[str, Any], register: 
     """The nodes whose settings were tried in this run, and which of those would wait for a restart."""
     found = {name: hostvars[name].get(register) or {} for name in names}
     return {name: tried["pending"] for name, tried in found.items() if "pending" in tried}
+
+
+def wanted_settings(names: Iterable[str], hostvars: Mapping[str, Any]) -> dict[str, Mapping[str, str]]:
+    """The settings of each node as they are settled in this run; adopted servers keep their own and are not among them."""
+    found = {}
+    for name in names:
+        settled = hostvars[name].get("pg_server_wanted_settings") or {}
+        if "settings" in settled and hostvars[name].get("pg_server_adoption") is None:
+            found[name] = settled["settings"]
+    return found

@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._restart import first_change, restart_order
+from ansible_collections.pgfleet.cluster.plugins.module_utils._restart import (
+    StandbyBelowPrimary,
+    first_change,
+    highest_of_each,
+    refuse_below_primary,
+    refuse_unequal,
+    restart_order,
+)
 
 
 def pending(name: str, setting: str = "100", wanted: str | None = "200") -> dict[str, Any]:
@@ -61,3 +68,58 @@ FIRST: dict[str, tuple[dict[str, Any], list[str], str]] = {
 @pytest.mark.parametrize(("tried", "running", "first"), FIRST.values(), ids=FIRST.keys())
 def test_who_gets_changed_settings_first(tried: dict[str, Any], running: list[str], first: str) -> None:
     assert first_change(tried, tried, running, "a") == first
+
+
+def limits(value: int) -> dict[str, Any]:
+    return {"max_connections": value}
+
+
+#: Limits in force and what waits for a restart; a leads.
+BELOW: dict[str, tuple[dict[str, Any], dict[str, Any], bool]] = {
+    "equal": ({"a": limits(100), "b": limits(100)}, {}, False),
+    "both rise": (
+        {"a": limits(100), "b": limits(100)},
+        {"a": pending("max_connections"), "b": pending("max_connections")},
+        False,
+    ),
+    "the primary alone rises": ({"a": limits(100), "b": limits(100)}, {"a": pending("max_connections")}, True),
+    "a standby alone sinks": ({"a": limits(100), "b": limits(100)}, {"b": pending("max_connections", "100", "20")}, True),
+    "both sink": (
+        {"a": limits(100), "b": limits(100)},
+        {"a": pending("max_connections", "100", "20"), "b": pending("max_connections", "100", "20")},
+        False,
+    ),
+    "a standby is below already": ({"a": limits(200), "b": limits(100)}, {}, True),
+    "one that is below cannot replay that the primary sinks": (
+        {"a": limits(200), "b": limits(100)},
+        {"a": pending("max_connections", "200", "100")},
+        True,
+    ),
+    "one that is below rises": ({"a": limits(200), "b": limits(100)}, {"b": pending("max_connections")}, False),
+    "what is wanted is not known": ({"a": limits(100), "b": limits(100)}, {"a": pending("max_connections", wanted=None)}, False),
+    "a primary that cannot be asked": ({"b": limits(100)}, {}, False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("now", "waiting", "refused"), BELOW.values(), ids=BELOW.keys())
+def test_no_restart_leaves_a_standby_below_its_primary(
+    now: dict[str, Any], waiting: dict[str, Any], refused: bool
+) -> None:
+    if not refused:
+        refuse_below_primary(now, waiting, "a")
+        return
+    with pytest.raises(StandbyBelowPrimary, match="b would have max_connections"):
+        refuse_below_primary(now, waiting, "a")
+
+
+def test_nodes_that_may_lead_have_the_same() -> None:
+    refuse_unequal({"a": {"max_connections": "100"}, "b": {}, "c": {"max_connections": "0x64"}})
+    with pytest.raises(StandbyBelowPrimary, match="max_connections differs between the nodes: 100 on a, 200 on b"):
+        refuse_unequal({"a": {}, "b": {"max_connections": "200"}})
+
+
+def test_the_highest_of_two_adopted_servers_counts() -> None:
+    assert highest_of_each([{"max_connections": "300", "x": "1"}, {"max_connections": "100"}]) == {
+        "max_connections": "300",
+        "x": "1",
+    }

@@ -128,28 +128,39 @@ def test_odd_values_that_are_right_arrive_as_they_were_written(pair: Any) -> Non
 
 
 def test_what_only_a_start_shows_costs_the_standby_alone_its_restart(pair: Any) -> None:
-    """Only a standby knows that it may not allow less than its primary; the file of before comes back, and nobody else is touched."""
+    """A trial has no log collector; the file of before comes back, and nobody else is touched."""
     primary = started(pair)[0]
-    pair.hosts({"primary": {}}, {"node1": {"pg_server_settings": {**BASE, "max_connections": 20}}})
-    run = pair.play("site.yml")
-    pair.hosts({"primary": {}}, {"node1": {}})
+    run = pair.play("site.yml", **settings(logging_collector=True, log_directory="/proc/nope"))
     output = re.sub(r"\s+", " ", run.output).replace("''", "'")
     assert run.returncode != 0 and "code: settings_refused" in output, run.output
-    assert "max_connections = '20' (it was not set)" in output and "it runs with them" in output, run.output
+    assert "log_directory = '/proc/nope' (it was not set)" in output and "it runs with them" in output, run.output
     assert started(pair)[0] == primary
     serves(pair)
     assert pair.site(pg_server_settings=BASE).returncode == 0
 
 
-def test_a_setting_that_waits_stops_nobody_in_a_rolling_restart(pair: Any) -> None:
-    pair.psql("primary", "ALTER SYSTEM SET huge_pages = on")
+def test_no_node_gets_less_than_another_that_may_lead(pair: Any) -> None:
+    """A standby with less than its primary stops its replay, and no later run could correct it."""
     before = started(pair)
-    try:
-        run = pair.play("playbooks/restart.yml", pg_server_settings=BASE)
-    finally:
-        pair.psql("primary", "ALTER SYSTEM RESET huge_pages")
-    assert run.returncode != 0 and "code: settings_refused" in run.output, run.output
-    assert "postgresql.auto.conf" in run.output
+    for host in ("primary", "node1"):
+        more = {host: {"pg_server_settings": {**BASE, "max_connections": 300}}}
+        pair.hosts({"primary": more.get("primary", {})}, {"node1": more.get("node1", {})})
+        run = pair.play("site.yml", "--check")
+        assert run.returncode != 0 and "code: standby_below_primary" in run.output, run.output
+    pair.hosts({"primary": {}}, {"node1": {}})
+    assert started(pair) == before
+
+
+def test_a_setting_that_waits_stops_nobody_in_a_rolling_restart(pair: Any) -> None:
+    before = started(pair)
+    for setting, code in (("huge_pages = on", "settings_refused"), ("max_connections = 300", "standby_below_primary")):
+        pair.psql("primary", f"ALTER SYSTEM SET {setting}")
+        try:
+            run = pair.play("playbooks/restart.yml", pg_server_settings=BASE)
+        finally:
+            pair.psql("primary", "ALTER SYSTEM RESET ALL")
+        assert run.returncode != 0 and f"code: {code}" in run.output, run.output
+        assert "postgresql.auto.conf" in run.output or "ALTER SYSTEM" in run.output
     assert started(pair) == before
     serves(pair)
 

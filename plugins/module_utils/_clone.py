@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ._basebackup import REPLACED, CloneFacts, Source, find_problem, plan_clone
+from ._atomic import write_file
+from ._basebackup import REPLACED, CloneFacts, find_problem, plan_clone
 from ._clone_passfile import check_passfile, passfile_line, read_passfile, save_passfile, with_password
 from ._clone_recovery import AUTO_CONF
 from ._clone_run import Copied, CopyOptions, copy, free_bytes, refuse_too_large, verify
@@ -26,19 +27,10 @@ from ._datadir_around import check_paths, look_around
 from ._datadir_child import end_orphans
 from ._datadir_owner import refuse_unwritable
 from ._datadir_place import Plan
-from ._datadir_swap import (
-    Work,
-    begin,
-    clean,
-    commit,
-    finish,
-    leftover_bytes,
-    new_work,
-    outside_directories,
-    write_file,
-)
+from ._datadir_swap import Work, begin, clean, commit, finish, leftover_bytes, new_work, outside_directories
 from ._lineage_run import Comparison
 from ._settings import read_settings, write_settings
+from ._source import Source
 from ._standby_files import make_standby, read_text
 
 #: Seconds in which the server notices that a killed earlier run has gone.

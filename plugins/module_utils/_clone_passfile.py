@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from ._datadir_swap import make_parents, write_file
+from ._atomic import make_parents, write_file
 from ._errors import PgFleetError
 
 #: What clients before PostgreSQL 14 take.

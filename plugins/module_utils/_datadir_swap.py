@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from ._atomic import make_parents, sync_directory, unlink, write_file
 from ._datadir import INCOMING, MARKER, REWIND_NOTE, read_marker
 from ._errors import PgFleetError
 
@@ -135,15 +136,6 @@ def lock(dest: str) -> Iterator[None]:
         os.close(file)
 
 
-def make_parents(path: str) -> None:
-    """The directories above ``path``, the missing ones with mode 0700."""
-    parent = os.path.dirname(path)
-    if not os.path.isdir(parent):
-        make_parents(parent)
-        with suppress(FileExistsError):
-            os.mkdir(parent, 0o700)
-
-
 def begin(work: Work) -> None:
     """Note what is going to be made, before any of it is."""
     for move in work.moves:
@@ -158,7 +150,7 @@ def clean(dest: str) -> None:
         return
     for move in work.moves:
         _remove(move.new)
-    _unlink(dest + MARKER)
+    unlink(dest + MARKER)
 
 
 def leftover_bytes(dest: str) -> int:
@@ -194,8 +186,8 @@ def finish(work: Work) -> str | None:
     if not work.keep_replaced:
         for move in work.moves:
             _remove(move.aside)
-            _unlink(move.aside + REWIND_NOTE)
-    _unlink(work.dest + MARKER)
+            unlink(move.aside + REWIND_NOTE)
+    unlink(work.dest + MARKER)
     return work.main.aside if os.path.lexists(work.main.aside) else None
 
 
@@ -240,35 +232,10 @@ def _relink(path: str, moved: Mapping[str, str]) -> None:
     for link, target in outside_directories(path).items():
         if target in moved:
             temporary = path + ".link"
-            _unlink(temporary)
+            unlink(temporary)
             os.symlink(moved[target], temporary)
             os.rename(temporary, link)
             sync_directory(os.path.dirname(link))
-
-
-def write_file(path: str, text: str) -> None:
-    """Replace a file at once and for good: readers see the old text or the new one, also after a crash."""
-    temporary = f"{path}.{os.getpid()}.tmp"
-    file = os.open(temporary, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
-    try:
-        with open(file, "w", encoding="utf-8", errors="surrogateescape") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.rename(temporary, path)
-    except BaseException:
-        _unlink(temporary)
-        raise
-    sync_directory(os.path.dirname(path))
-
-
-def sync_directory(path: str) -> None:
-    """Make renames and new names in a directory survive a crash."""
-    file = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
 
 
 def _remove(path: str) -> None:
@@ -276,8 +243,3 @@ def _remove(path: str) -> None:
         os.unlink(path)
     elif os.path.isdir(path):
         shutil.rmtree(path)
-
-
-def _unlink(path: str) -> None:
-    with suppress(FileNotFoundError):
-        os.unlink(path)

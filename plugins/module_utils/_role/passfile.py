@@ -10,8 +10,8 @@ from contextlib import suppress
 from typing import Any
 
 from .._as_user import call_as
+from .._atomic import write_file
 from .._clone_passfile import passfile_text, read_passfile
-from .._datadir_swap import write_file
 from .._errors import ConnectFailed
 from .._files_run import user_called
 from .server import prove_login

@@ -6,32 +6,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ._controldata import History
 from ._datadir import DataDir
 from ._datadir_place import KEPT, DirectoryRefused, Place, Plan, not_a_cluster, refuse_obstacles, why_vacant
 from ._errors import MissingFeature
 from ._lsn import format_lsn
+from ._source import Source
 
 OLDEST_MAJOR = 14
 FORCE = "Look at what is there; force: true sets it aside under a dated name and clones."
 CLONED, REPLACED = "cloned", "replaced"
-
-
-@dataclass(frozen=True)
-class Source:
-    """The server to clone from. ``history`` are the timelines before its present one."""
-
-    address: str
-    version: int
-    system_identifier: str
-    timeline: int
-    position: int
-    history: History = ()
-    standby: bool = False
-
-    @property
-    def major(self) -> int:
-        return self.version // 10000
 
 
 @dataclass(frozen=True)

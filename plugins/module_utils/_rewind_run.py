@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from ._atomic import sync_directory, write_file
 from ._clone_passfile import passfile_line, passing
 from ._clone_recovery import make_conninfo
 from ._clone_source import conninfo_pairs
 from ._datadir import REWIND_NOTE, DataDir
 from ._datadir_child import run_guarded
-from ._datadir_swap import sync_directory, write_file
 from ._errors import PgFleetError
 from ._lineage import PAGE
 from ._lsn import format_lsn

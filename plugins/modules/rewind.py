@@ -142,7 +142,6 @@ from typing import Any, NoReturn
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import following_spec
-from ansible_collections.pgfleet.cluster.plugins.module_utils._basebackup import Source
 from ansible_collections.pgfleet.cluster.plugins.module_utils._clone_passfile import check_passfile
 from ansible_collections.pgfleet.cluster.plugins.module_utils._clone_source import (
     check_slot,
@@ -178,6 +177,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._rewind_run import
     recover,
     uses_archive,
 )
+from ansible_collections.pgfleet.cluster.plugins.module_utils._source import Source
 from ansible_collections.pgfleet.cluster.plugins.module_utils._standby_files import make_standby
 
 

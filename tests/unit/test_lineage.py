@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._basebackup import Source
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import DataDir
 from ansible_collections.pgfleet.cluster.plugins.module_utils._lineage import (
     FOREVER,
@@ -23,6 +22,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._lineage import (
     shared_history,
     timeline_at,
 )
+from ansible_collections.pgfleet.cluster.plugins.module_utils._source import Source
 
 MB = 1024 * 1024
 SEGMENT = 16 * MB

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._basebackup import Source
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import DataDir
 from ansible_collections.pgfleet.cluster.plugins.module_utils._demote import plan_demote, plan_restore
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
@@ -21,6 +20,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._rewind import (
     read_note,
     reconsider,
 )
+from ansible_collections.pgfleet.cluster.plugins.module_utils._source import Source
 
 
 def outcome(plan: Callable[..., Any], *facts: Any) -> Any:

@@ -62,16 +62,24 @@ class LocalWal:
         self.timelines = [*(timeline for timeline, _end in dest.history or ()), dest.timeline or 0]
 
     def end(self, start: int) -> int | None:
-        """Up to where there is good WAL of the directory's own timeline; None where not one record comes.
+        """Up to where there is good WAL of the directory's own timeline; None where not one record comes."""
+        limit = self._limit(start)
+        return None if limit == start else end_of_wal(self._dump_to(limit, start, "--quiet"), start, limit)
 
-        Without a limit pg_waldump would wait for the next segment.
-        """
-        timeline, limit = self.dest.timeline or 0, start
-        while self.has(timeline, limit):
+    def dump_from(self, start: int, *more: str) -> str:
+        """What pg_waldump says of all records of the directory's own timeline from ``start`` on."""
+        return self._dump_to(self._limit(start), start, *more)
+
+    def _dump_to(self, limit: int, start: int, *more: str) -> str:
+        """Without a limit pg_waldump would wait for the next segment."""
+        return self.dump(self.dest.timeline or 0, start, limit, *more)
+
+    def _limit(self, start: int) -> int:
+        """The end of the last segment of those that follow on a position without a gap."""
+        limit = start
+        while self.has(self.dest.timeline or 0, limit):
             limit = (limit // self.segment + 1) * self.segment
-        if limit == start:
-            return None
-        return end_of_wal(self.dump(timeline, start, limit, "--quiet"), start, limit)
+        return limit
 
     def dump(self, timeline: int, start: int, end: int, *more: str) -> str:
         """What pg_waldump says of the records from ``start`` on; ``end`` 0 is that of the segment.

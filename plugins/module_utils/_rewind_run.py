@@ -18,6 +18,7 @@ from ._datadir import REWIND_NOTE, DataDir
 from ._datadir_child import run_guarded
 from ._errors import PgFleetError
 from ._lineage import PAGE
+from ._lineage_run import LocalWal
 from ._lsn import format_lsn
 from ._postgres import explain_refusal
 from ._rewind import Diverged, read_diverged, read_note
@@ -55,16 +56,7 @@ def forget(dest: str) -> None:
 
 def find_diverged(dest: DataDir, fork: int, bin_dir: str) -> Diverged:
     """What the directory committed after the fork, be that in the middle of a record."""
-    start = format_lsn(fork // PAGE * PAGE)
-    _status, said = run_guarded(
-        [
-            os.path.join(bin_dir, "pg_waldump"),
-            f"--path={os.path.join(dest.path, 'pg_wal')}",
-            f"--timeline={dest.timeline}",
-            f"--start={start}",
-            "--rmgr=Transaction",
-        ]
-    )
+    said = LocalWal(dest, bin_dir).dump_from(fork // PAGE * PAGE, "--rmgr=Transaction")
     return read_diverged(format_lsn(fork), said)
 
 

@@ -8,14 +8,13 @@ one that hangs is waited for without any limit.
 
 from __future__ import annotations
 
-import os
 import time
-from contextlib import suppress
 from typing import Any
 
 from ._before_change import ARCHIVE_REMEDY, OperationRefused
+from ._datadir import find_server
 from ._postgres import Server
-from ._service import child_processes
+from ._processes import children, words
 
 _POLL_SECONDS = 0.05
 _STATE = """
@@ -61,18 +60,12 @@ def _stuck(address: str, data: str, found: dict[str, Any], archived: int, patien
 
 def hanging_command(data: str) -> str:
     """What the archiver of a data directory waits for, as the end of a sentence; empty when it waits for nothing."""
-    with suppress(OSError, ValueError, IndexError):
-        with open(os.path.join(data, "postmaster.pid"), encoding="utf-8", errors="replace") as file:
-            server = int(file.readline())
-        for archiver in (pid for pid in child_processes(server) if "archiver" in _command(pid)):
-            for pid in child_processes(archiver):
-                return f": archive_command waits for process {pid} ({_command(pid)[:200]})"
+    server = find_server(data)
+    for archiver in (pid for pid in children(server or 0) if "archiver" in _command(pid)):
+        for pid in children(archiver):
+            return f": archive_command waits for process {pid} ({_command(pid)[:200]})"
     return ""
 
 
 def _command(pid: int) -> str:
-    try:
-        with open(f"/proc/{pid}/cmdline", encoding="utf-8", errors="replace") as file:
-            return file.read().replace("\0", " ").strip()
-    except OSError:
-        return ""
+    return " ".join(words(pid)).strip()

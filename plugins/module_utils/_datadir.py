@@ -16,6 +16,9 @@ from typing import Any
 from ._controldata import SEGMENT_BYTES, ControlData, History, parse_controldata, parse_history
 from ._errors import PgFleetError
 from ._lsn import parse_lsn
+from ._machine import read_text
+from ._pid_file import read_pid_file
+from ._processes import program
 
 INCOMING = ".incoming"
 MARKER = ".incoming.pgfleet"
@@ -156,16 +159,12 @@ def find_server(path: str) -> int | None:
     postmaster.pid may be a leftover whose number now belongs to another process: the process must be a postgres
     whose working directory this is; where that may not be read, the directory named in postmaster.pid decides.
     """
-    lines = _read(os.path.join(path, "postmaster.pid")).splitlines()
-    if not lines or not lines[0].strip().lstrip("-").isdigit():
-        return None
-    pid = abs(int(lines[0]))
-    return pid if _serves(pid, path, lines[1] if len(lines) > 1 else "") else None
+    found = read_pid_file(path)
+    return found.pid if found.pid is not None and _serves(found.pid, path, found.data_directory) else None
 
 
 def _serves(pid: int, path: str, written: str) -> bool:
-    name = _read(f"/proc/{pid}/comm").strip()
-    if name not in ("postgres", "postmaster"):
+    if program(pid) not in ("postgres", "postmaster"):
         return False
     try:
         return os.path.samefile(f"/proc/{pid}/cwd", path)
@@ -181,7 +180,7 @@ def read_marker(dest: str) -> dict[str, Any] | None:
     try:
         if os.lstat(path).st_uid not in (0, os.stat(os.path.dirname(dest)).st_uid, os.geteuid()):
             return None
-        noted = json.loads(_read(path))
+        noted = json.loads(read_text(path))
     except (OSError, ValueError):
         return None
     return noted if isinstance(noted, dict) and noted.get("dest") == dest else None
@@ -195,7 +194,7 @@ def _incoming(dest: str) -> dict[str, Any]:
 
 
 def _pg_version(path: str) -> int | None:
-    text = _read(os.path.join(path, "PG_VERSION")).strip()
+    text = read_text(os.path.join(path, "PG_VERSION")).strip()
     return int(text) if text.isdigit() else None
 
 
@@ -237,7 +236,7 @@ def _history(path: str, timeline: int) -> History | None:
     """The timelines before this one; None when the directory does not have the file that tells."""
     if timeline == 1:
         return ()
-    return parse_history(_read(os.path.join(path, "pg_wal", f"{timeline:08X}.history"))) or None
+    return parse_history(read_text(os.path.join(path, "pg_wal", f"{timeline:08X}.history"))) or None
 
 
 def _pg_config_bin_dir(version: int | None) -> str | None:
@@ -261,11 +260,3 @@ def _output(command: list[str]) -> str:
 
 def _has(folder: str, name: str) -> bool:
     return os.path.exists(os.path.join(folder, name))
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except OSError:
-        return ""

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 from ._errors import PgFleetError
+from ._processes import pids, program, words, working_directory
 
 #: Waits for a word; when the module dies instead of sending one, ends the program's whole process group.
 _WATCH = 'read -r word || kill -s KILL -- "-$1"'
@@ -103,29 +104,6 @@ def _users(paths: Sequence[str]) -> list[int]:
     names = {word for path in paths for word in (path, f"--pgdata={path}")}
     return [
         pid
-        for pid in (int(name) for name in os.listdir("/proc") if name.isdigit())
-        if _program(pid) in _PROGRAMS and (names & set(_words(pid)) or _working_directory(pid) in paths)
+        for pid in pids()
+        if program(pid) in _PROGRAMS and (names & set(words(pid)) or working_directory(pid) in paths)
     ]
-
-
-def _program(pid: int) -> str:
-    return "".join(_proc(pid, "comm")).strip()
-
-
-def _words(pid: int) -> list[str]:
-    return "".join(_proc(pid, "cmdline")).split("\0")
-
-
-def _proc(pid: int, name: str) -> list[str]:
-    try:
-        with open(f"/proc/{pid}/{name}", encoding="utf-8", errors="replace") as file:
-            return file.readlines()
-    except OSError:
-        return []
-
-
-def _working_directory(pid: int) -> str:
-    try:
-        return os.readlink(f"/proc/{pid}/cwd")
-    except OSError:
-        return ""

@@ -4,25 +4,22 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ._errors import ConnectFailed
+from ._pid_file import read_pid_file
 from ._postgres import Server, connect
-from ._standby_files import read_text
-
-_PORT_LINE, _SOCKET_LINE = 3, 4
 
 
 @contextmanager
 def local_session(path: str, user: str = "postgres") -> Iterator[Server]:
     """As ``user``, over the server's own socket (manual: postmaster.pid)."""
-    lines = read_text(os.path.join(path, "postmaster.pid")).splitlines()
-    if len(lines) <= _SOCKET_LINE:
+    found = read_pid_file(path)
+    if found.port is None:
         raise ConnectFailed(f"No server runs on '{path}'.", "Start it.", "not_running")
     options = {
-        "login_host": "", "login_unix_socket": lines[_SOCKET_LINE].strip(), "login_port": int(lines[_PORT_LINE]),
+        "login_host": "", "login_unix_socket": found.socket_directory, "login_port": found.port,
         "login_user": user, "login_password": "", "login_db": "postgres", "ssl_mode": "prefer", "ca_cert": None,
         "connect_timeout": 10,
     }  # fmt: skip

@@ -18,7 +18,9 @@ from ._datadir_owner import nearest_directory
 from ._datadir_swap import outside_directories
 from ._errors import PgFleetError
 from ._machine import read_text
+from ._pid_file import read_pid_file
 from ._place import Installed, fleet_of
+from ._processes import pids, program, working_directory
 from ._server_conf import read_server_conf
 from ._settings import read_settings
 
@@ -73,10 +75,10 @@ def log_of(version: int, cluster: str) -> str:
 def server_of(data_directory: str) -> tuple[int | None, tuple[str, ...] | None]:
     """Process, and port and socket directory, of the server that runs on a data directory (manual: postmaster.pid)."""
     pid = find_server(data_directory)
-    lines = read_text(f"{data_directory}/postmaster.pid").splitlines()
-    if pid is None or len(lines) < 4 or not lines[3].strip().isdigit():
+    found = read_pid_file(data_directory)
+    if pid is None or found.port is None:
         return pid, None
-    return pid, tuple(each.strip() for each in lines[3:5] if each.strip())
+    return pid, tuple(each for each in (str(found.port), found.socket_directory) if each)
 
 
 def same_path(one: str, other: str) -> bool:
@@ -108,10 +110,10 @@ def _holder(number: int, clusters: Iterable[Installed]) -> dict[str, Any] | None
     pid = next(_listeners(number), None)
     if pid is None:
         return None
-    program = read_text(f"/proc/{pid}/comm").strip()
-    if program not in ("postgres", "postmaster"):
-        return {"pid": pid, "program": program}
-    data = _link(f"/proc/{pid}/cwd")
+    name = program(pid)
+    if name not in ("postgres", "postmaster"):
+        return {"pid": pid, "program": name}
+    data = working_directory(pid)
     cluster = next((each for each in clusters if each.data_directory and same_path(each.data_directory, data)), None)
     known = (
         {"cluster": cluster.name, "ours": cluster.ours, "fleet": cluster.fleet, "node": cluster.node} if cluster else {}
@@ -126,13 +128,13 @@ def _listeners(number: int) -> Iterator[int]:
         for fields in (line.split() for line in read_text(f"/proc/net/{table}").splitlines()[1:])
         if len(fields) > 9 and fields[3] == _LISTENING and int(fields[1].rpartition(":")[2], 16) == number
     }
-    for name in sorted((each for each in os.listdir("/proc") if each.isdigit()), key=int) if inodes else ():
+    for pid in sorted(pids()) if inodes else ():
         try:
-            handles = os.listdir(f"/proc/{name}/fd")
+            handles = os.listdir(f"/proc/{pid}/fd")
         except OSError:
             continue
-        if any(_link(f"/proc/{name}/fd/{handle}") in inodes for handle in handles):
-            yield int(name)
+        if any(_link(f"/proc/{pid}/fd/{handle}") in inodes for handle in handles):
+            yield pid
 
 
 def _link(path: str) -> str:

@@ -14,6 +14,8 @@ from typing import Any
 
 from ._datadir import find_server
 from ._errors import InvalidInput, PgFleetError
+from ._pid_file import read_pid_file
+from ._processes import children
 from ._server_words import reason_of
 
 LOG_LINES = 15
@@ -103,12 +105,7 @@ def refuse_running(path: str, unit: str) -> None:
 
 def is_stopping(path: str) -> bool:
     """Whether the server of a data directory was told to stop and has not come to its end (line 8 of postmaster.pid)."""
-    try:
-        with open(os.path.join(path, "postmaster.pid"), encoding="utf-8", errors="replace") as file:
-            lines = file.read().splitlines()
-    except OSError:
-        return False
-    return len(lines) > 7 and lines[7].strip() == "stopping"
+    return read_pid_file(path).state == "stopping"
 
 
 def await_end(path: str, seconds: float) -> None:
@@ -135,18 +132,8 @@ def kill_server(path: str) -> None:
     pid = find_server(path)
     if pid is None:
         return
-    for each in (pid, *child_processes(pid)):
+    for each in (pid, *children(pid)):
         with suppress(ProcessLookupError):
             os.kill(each, signal.SIGKILL)
     if _left_after(path, _KILL_SECONDS) is not None:
         raise PgFleetError(f"Process {pid} of '{path}' cannot be killed.", "Restart the machine.", "busy")
-
-
-def child_processes(parent: int) -> list[int]:
-    """The processes that a process has started itself."""
-    found = []
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        with suppress(OSError), open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as file:
-            if int(file.read().rpartition(")")[2].split()[1]) == parent:
-                found.append(int(name))
-    return found

@@ -17,6 +17,7 @@ from ._errors import PgFleetError
 from ._files import WantedFile
 from ._files_run import look, user_called, write
 from ._machine import owner_name
+from ._pid_file import read_pid_file
 from ._service import act
 from ._settings_run import PREVIOUS, SettingsRefused, blamed, changes_of, forget_previous, put_back
 from ._settings_server import waiting_settings
@@ -98,11 +99,10 @@ def _start_unit(params: Mapping[str, Any], bin_dir: str, given: Mapping[str, str
 def _waiting(data_directory: str) -> list[dict[str, Any]]:
     """What would change with the restart, asked as the owner of the data; nothing where nobody can be asked."""
     try:
-        with open(os.path.join(data_directory, "postmaster.pid"), encoding="utf-8", errors="replace") as file:
-            lines = file.read().splitlines()
+        found = read_pid_file(data_directory)
         owner = owner_name(os.stat(data_directory).st_uid)
         login = {name: option.get("default") for name, option in connection_spec().items()}
-        login.update(login_port=int(lines[3]), login_unix_socket=lines[4], connect_timeout=5)
+        login.update(login_port=found.port, login_unix_socket=found.socket_directory, connect_timeout=5)
         return list(call_as(owner, lambda: waiting_settings(login)))
-    except (OSError, IndexError, ValueError, KeyError, PgFleetError):
+    except (OSError, ValueError, KeyError, PgFleetError):
         return []

@@ -27,7 +27,10 @@ from ._datadir import DataDir, find_bin_dir, inspect
 from ._errors import ConnectFailed, PgFleetError
 from ._knock import knock
 from ._lsn import format_lsn
+from ._pid_file import read_pid_file
 from ._postgres import address_of
+from ._processes import STOPPED as BY_A_SIGNAL
+from ._processes import WAITING_FOR_DISK, read_process
 from ._reasons import Reason, reason
 from ._settings import read_settings
 from ._status import ABSENT as ABSENT_ROLE
@@ -71,7 +74,7 @@ def _understood(params: Mapping[str, Any], path: str | None) -> str:
     if not host:
         return REFUSED
     reply = knock(host, params["login_port"], params["login_user"], params["login_db"], _KNOCK_SECONDS)
-    return answer_of_sqlstate(reply.sqlstate, pid_file(path)[7] if path else "")
+    return answer_of_sqlstate(reply.sqlstate, read_pid_file(path).state if path else "")
 
 
 def _without_reply(answer: str, data: DataDir) -> str:
@@ -79,16 +82,6 @@ def _without_reply(answer: str, data: DataDir) -> str:
     if data.server_pid is None:
         return ABSENT if data.vacant else STOPPED
     return FROZEN if answer == TIMED_OUT else NOT_LISTENING
-
-
-def pid_file(path: str) -> list[str]:
-    """The eight lines of postmaster.pid; empty ones where there are none (storage/pidfile.h)."""
-    try:
-        with open(os.path.join(path, "postmaster.pid"), encoding="utf-8", errors="replace") as file:
-            lines = [line.strip() for line in file]
-    except OSError:
-        lines = []
-    return (lines + [""] * 8)[:8]
 
 
 def _any_bin_dir() -> str:
@@ -128,20 +121,18 @@ def _why(status: Status, data: DataDir, failure: ConnectFailed, params: Mapping[
 
 def process_state(pid: int | None) -> str:
     """The kernel's word for what a process does."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            letter = file.read().rpartition(")")[2].split()[0]
-    except (OSError, IndexError):
+    process = read_process(pid) if pid else None
+    if process is None:
         return "its state is not known"
-    return {"T": "it is stopped by a signal", "D": "it waits for a disk"}.get(letter, "no answer in time")
+    said = {BY_A_SIGNAL: "it is stopped by a signal", WAITING_FOR_DISK: "it waits for a disk"}
+    return said.get(process.state, "no answer in time")
 
 
 def _elsewhere(data: DataDir) -> str:
     """Where postmaster.pid says that the server listens, when that is somewhere."""
-    lines = pid_file(data.path)
-    port, directory, host = lines[3:6]
-    places = [place for place in (directory, host) if place]
-    return f"; postmaster.pid says port {port}, {' and '.join(places)}" if places else ""
+    found = read_pid_file(data.path)
+    places = [place for place in (found.socket_directory, found.listen_address) if place]
+    return f"; postmaster.pid says port {found.port}, {' and '.join(places)}" if places else ""
 
 
 def _why_not(data: DataDir, address: str, params: Mapping[str, Any]) -> Reason:
@@ -170,7 +161,7 @@ def _role(data: DataDir) -> str:
     if not data.valid:
         return UNKNOWN
     # while it starts, a clone still has the control file of its primary
-    started = data.server_pid is not None and pid_file(data.path)[7] != "starting"
+    started = data.server_pid is not None and read_pid_file(data.path).state != "starting"
     if started and data.cluster_state in _RUNNING_ROLES:
         return _RUNNING_ROLES[data.cluster_state]
     return STANDBY if data.standby_signal or data.recovery_signal else PRIMARY

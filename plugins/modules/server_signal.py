@@ -78,6 +78,13 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import inspect, programs_of
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
+from ansible_collections.pgfleet.cluster.plugins.module_utils._processes import (
+    STOPPED,
+    Process,
+    family,
+    read_processes,
+    words,
+)
 
 SIGNALS = {
     "kill": signal.SIGKILL,
@@ -88,39 +95,21 @@ SIGNALS = {
 WAIT_SECONDS = 10
 
 
-def read_processes() -> dict[int, tuple[int, str]]:
-    """Parent and state of every process of the machine."""
-    found = {}
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        with contextlib.suppress(OSError), open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as file:
-            state, parent = file.read().rpartition(")")[2].split()[:2]
-            found[int(name)] = (int(parent), state)
-    return found
-
-
-def family(pid: int, processes: Mapping[int, tuple[int, str]]) -> list[int]:
-    """A process, its children, theirs, and so on."""
-    members = [pid]
-    for member in members:
-        members += sorted(child for child, (parent, _state) in processes.items() if parent == member)
-    return members
-
-
 def receivers(pids: Iterable[int], wanted: int | None) -> list[int]:
     """The WAL receiver among the processes of a server."""
-    found = []
-    for pid in pids if wanted is None else set(pids) & {wanted}:
-        with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", encoding="utf-8", errors="replace") as file:
-            found += [pid] if "walreceiver" in file.read() else []
-    return found
+    return [
+        pid
+        for pid in (pids if wanted is None else set(pids) & {wanted})
+        if any("walreceiver" in word for word in words(pid))
+    ]
 
 
-def reached(name: str, pids: Iterable[int], processes: Mapping[int, tuple[int, str]]) -> bool:
+def reached(name: str, pids: Iterable[int], processes: Mapping[int, Process]) -> bool:
     """Whether the processes are in the state that the signal leads to."""
-    states = [processes[pid][1] for pid in pids if pid in processes]
+    states = [processes[pid].state for pid in pids if pid in processes]
     if name in ("kill", "end_receiver"):
         return not states  # a zombie still has its number, and a new server would take it for a living one
-    return all((state == "T") == (name == "freeze") for state in states)
+    return all((state == STOPPED) == (name == "freeze") for state in states)
 
 
 def send(name: str, pids: list[int]) -> None:

@@ -6,9 +6,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ._settings import read_settings
+
+with suppress(ImportError):  # require_psycopg2 says so in the module
+    import psycopg2
+    import psycopg2.extensions
 
 AUTO_CONF = "postgresql.auto.conf"
 #: A peer whose machine or network is gone is noticed after less than half a minute, be the line idle, busy or only being made.
@@ -24,10 +29,13 @@ _PAIR = re.compile(r"\s*(\w+)\s*=\s*('(?:[^'\\]|\\.)*'|(?:[^\s'\\]|\\.)*)")
 
 
 def parse_conninfo(text: str) -> dict[str, str]:
-    """The parameters of a libpq connection string of the form ``host=a user='b c'``; those of a URI are not read."""
-    pairs: dict[str, str] = {}
+    """The parameters of a libpq connection string (manual: Connection Strings); none of a URI that libpq cannot read."""
     if re.match(r"postgres(ql)?://", text):
-        return pairs
+        try:
+            return dict(psycopg2.extensions.parse_dsn(text))
+        except psycopg2.Error:
+            return {}
+    pairs: dict[str, str] = {}
     for name, value in _PAIR.findall(text):
         bare = value[1:-1] if value.startswith("'") else value
         pairs[name] = re.sub(r"\\(.)", r"\1", bare)
@@ -49,6 +57,8 @@ def _quoted(value: str) -> str:
 def hidden(conninfo: str) -> str:
     """The same with the password, if there is one, made unreadable."""
     pairs = parse_conninfo(conninfo)
+    if not pairs and conninfo:
+        return "********"  # a URI that cannot be read, so nobody knows what is in it
     return make_conninfo({**pairs, "password": "********"}) if "password" in pairs else conninfo
 
 

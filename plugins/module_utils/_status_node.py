@@ -23,6 +23,7 @@ from ._answer import (
     own_words,
     phase_of,
 )
+from ._clone_recovery import parse_conninfo
 from ._datadir import DataDir, find_bin_dir, inspect
 from ._errors import ConnectFailed, PgFleetError
 from ._knock import knock
@@ -36,7 +37,6 @@ from ._settings import read_settings
 from ._status import ABSENT as ABSENT_ROLE
 from ._status import PRIMARY, STANDBY, UNKNOWN, Checksums, Lsns, Status, Wal, upstream_of
 from ._surroundings import look_around
-from ._upstream import parse_conninfo
 from ._why_stopped import causes
 
 _KNOCK_SECONDS = 2.0

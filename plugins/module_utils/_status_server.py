@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from ._answer import ACCEPTS, TOO_MANY, own_words
+from ._clone_recovery import parse_conninfo
 from ._errors import ConnectFailed, QueryFailed
 from ._postgres import Server, address_of, connect, version_text
 from ._settings_state import Line, override_of
@@ -35,7 +36,6 @@ from ._status import (
     upstream_of,
 )
 from ._status_sql import DATABASE_BYTES, FACTS, RIGHTS, config_query
-from ._upstream import parse_conninfo
 
 _MEGABYTE = 1024 * 1024
 _INSUFFICIENT_PRIVILEGE = "42501"

@@ -40,14 +40,6 @@ _SAYINGS = (
 )
 
 
-def parse_conninfo(text: str) -> dict[str, str]:
-    """A connection string as libpq reads it; empty when it cannot be read."""
-    try:
-        return dict(psycopg2.extensions.parse_dsn(text))
-    except psycopg2.Error:
-        return {}
-
-
 def explain_silence(status: Status, conninfo: Mapping[str, str], timeout: int = 3) -> tuple[Reason, ...]:
     """Why a running standby has no WAL receiver that streams, in its upstream's own words where there are any."""
     upstream = status.upstream

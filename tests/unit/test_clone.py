@@ -32,7 +32,11 @@ def test_conninfo_of_pg_basebackup_is_read():
     text = "user=replicator passfile='/home/x/.pgpass' channel_binding=prefer host = 127.0.0.1 port=5432"
     found = recovery.parse_conninfo(text)
     assert (found["passfile"], found["host"], found["channel_binding"]) == ("/home/x/.pgpass", "127.0.0.1", "prefer")
-    assert recovery.parse_conninfo("postgresql://u@h/d?application_name=x") == {}
+    uri = {"user": "u", "host": "h", "dbname": "d", "application_name": "x"}
+    assert recovery.parse_conninfo("postgresql://u@h/d?application_name=x") == uri
+    assert recovery.parse_conninfo("postgresql://u@[h/d") == {}
+    for text in ("postgresql://u:secret@h/d", "postgresql://u:secret@[h/d"):
+        assert "secret" not in recovery.hidden(text)
 
 
 AUTO = """\

@@ -13,7 +13,17 @@ from ._before_change import OperationRefused, duration, logical_steps
 from ._lsn import format_lsn, parse_lsn
 from ._status import STREAMING
 from ._switchover import DONE, WHOLE, Change, Results
-from ._topology import FORMER, PRIMARY, STANDBY, Node, Topology, find_leader, refuse_conflicts, refuse_not_asked
+from ._topology import (
+    FORMER,
+    PRIMARY,
+    STANDBY,
+    Node,
+    Topology,
+    find_leader,
+    refuse_conflicts,
+    refuse_not_asked,
+    refuse_unknown_primary,
+)
 
 #: Why a primary need not be feared: it is stopped here and now, it was given as fenced, or there is none.
 STOP, STOPPED, GIVEN, NONE = "stop", "stopped", "given", "none"
@@ -82,6 +92,7 @@ def plan_failover(results: Results, fenced: bool, force: bool, synchronous: bool
         _refuse_second(results, done.change, force)
         return done
     _refuse_healthy(leader, force)
+    refuse_unknown_primary(nodes)
     fence = _fence(leader, silent, fenced)
     candidates = rank(results, existing)
     if not candidates:

@@ -37,6 +37,9 @@ def _findings(status: Status) -> Iterator[Reason]:
     yield from reload_trouble(status)
     yield from settings_trouble(status)
     yield from override_trouble(status)
+    for role, why in (status.barred_roles or {}).items():
+        what = f"Standbys of {status.address} stream as the role '{role}', which may not log in again ({why})"
+        yield reason("role_barred", f"{what}: the next connection is refused.", role=role)
     yield from _counters(status)
 
 
@@ -52,6 +55,11 @@ def _counters(status: Status) -> Iterator[Reason]:
             "archive_failing",
             f"{status.address} cannot archive {status.archiver.last_failed_wal}.",
             wal=status.archiver.last_failed_wal,
+        )
+    if status.archiver.nowhere:
+        yield reason(
+            "archive_nowhere",
+            f"{status.address} has archive_mode on and nothing that archives: it keeps all WAL until the disk is full.",
         )
     if status.free_wal_senders == 0 and status.max_wal_senders:
         yield reason("no_free_wal_sender", f"{status.address} uses all of its {status.max_wal_senders} WAL senders.")

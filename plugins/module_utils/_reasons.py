@@ -29,6 +29,8 @@ REMEDIES = {
     "lagging": "Wait; when it does not shrink, look at the standby's load, its disk and the network.",
     "not_replayed": "Wait; when it does not come, look at lag and at paused replay.",
     "replay_paused": "Run SELECT pg_wal_replay_resume(); when it paused by itself, its log names the setting that is too low.",
+    "role_barred": "site.yml makes the fleet's own role what it must be; by hand: ALTER ROLE.",
+    "archive_nowhere": "Give archive_command or archive_library, or archive_mode: off (which needs a restart).",
     "slot_missing": "Create the slot (replication_slot).",
     "slot_inactive": "Start its standby and look whether primary_slot_name is right; drop the slot when it is not needed.",
     "slot_lost": "Clone its standby anew and recreate the slot (replication_slot with on_lost: recreate).",

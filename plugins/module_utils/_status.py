@@ -90,7 +90,10 @@ class Checksums:
 
 @dataclass(frozen=True)
 class Archiver:
-    """pg_stat_archiver; ``failing`` means that the last attempt failed, ``waiting`` counts the files that are yet to be archived."""
+    """pg_stat_archiver; ``failing`` means that the last attempt failed, ``waiting`` counts the files that are yet to be archived.
+
+    ``nowhere``: archiving is on, and there is no command and no library for it.
+    """
 
     mode: str | None = None
     archived_count: int | None = None
@@ -101,6 +104,7 @@ class Archiver:
     last_archived_seconds: float | None = None
     waiting: int | None = None
     oldest_waiting_seconds: float | None = None
+    nowhere: bool = False
 
 
 @dataclass(frozen=True)
@@ -188,6 +192,7 @@ class Status:
     archiver: Archiver = Archiver()
     settings: Settings = Settings()
     standby_limits: Mapping[str, int] | None = None
+    barred_roles: Mapping[str, str] | None = None
     max_wal_senders: int | None = None
     free_wal_senders: int | None = None
     max_replication_slots: int | None = None

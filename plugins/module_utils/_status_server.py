@@ -191,6 +191,7 @@ def _status(
         archiver=Archiver(**facts["archiver"], **_archive_waiting(config["archive_waiting"])),
         settings=_settings(rights, facts, config, local),
         standby_limits=facts["standby_limits"],
+        barred_roles=facts["barred_roles"],
         max_wal_senders=int(setting["max_wal_senders"]),
         free_wal_senders=int(setting["max_wal_senders"]) - facts["used_wal_senders"],
         max_replication_slots=int(setting["max_replication_slots"]),

@@ -56,7 +56,9 @@ SELECT recovering,
           SELECT current_setting('archive_mode') AS mode, archived_count, failed_count, last_archived_wal,
                  last_failed_wal,
                  coalesce(last_failed_time > coalesce(last_archived_time, '-infinity'), false) AS failing,
-                 extract(epoch FROM clock_timestamp() - last_archived_time)::float8 AS last_archived_seconds
+                 extract(epoch FROM clock_timestamp() - last_archived_time)::float8 AS last_archived_seconds,
+                 NOT recovering AND current_setting('archive_mode') <> 'off' AND current_setting('archive_command') = ''
+                   AND coalesce(current_setting('archive_library', true), '') = '' AS nowhere
             FROM pg_stat_archiver) AS a) AS archiver,
        (SELECT sum(checksum_failures)::bigint FROM pg_stat_database) AS checksum_failures,
        (SELECT count(*) FROM pg_stat_replication WHERE pid <> pg_backend_pid()) AS used_wal_senders,
@@ -64,6 +66,14 @@ SELECT recovering,
          WHERE name IN ('cluster_name', 'data_checksums', 'data_directory', 'max_replication_slots',
                         'max_slot_wal_keep_size', 'max_wal_senders', 'primary_conninfo', 'primary_slot_name',
                         'recovery_min_apply_delay')) AS setting,
+       (SELECT json_object_agg(r.rolname, concat_ws(', ',
+                 CASE WHEN NOT r.rolcanlogin THEN 'NOLOGIN' END,
+                 CASE WHEN NOT (r.rolreplication OR r.rolsuper) THEN 'NOREPLICATION' END,
+                 CASE WHEN r.rolvaliduntil < clock_timestamp() THEN 'VALID UNTIL ' || r.rolvaliduntil::text END,
+                 CASE WHEN r.rolconnlimit = 0 THEN 'CONNECTION LIMIT 0' END))
+          FROM pg_roles AS r WHERE r.oid IN (SELECT usesysid FROM pg_stat_replication)
+           AND (NOT r.rolcanlogin OR NOT (r.rolreplication OR r.rolsuper) OR r.rolvaliduntil < clock_timestamp()
+                OR r.rolconnlimit = 0)) AS barred_roles,
        (SELECT json_object_agg(name, setting::int) FROM pg_settings
          WHERE name IN ('max_connections', 'max_locks_per_transaction', 'max_prepared_transactions', 'max_wal_senders',
                         'max_worker_processes')) AS standby_limits,

@@ -10,6 +10,7 @@ from typing import Any
 
 from ._answer import ACCEPTS, FROZEN, HBA, PASSING, REFUSED, SAID, STOPPED
 from ._errors import PgFleetError
+from ._status import STREAMING
 
 PRIMARY = "primary"
 STANDBY = "standby"
@@ -47,6 +48,8 @@ class Node:
     server_words: str = ""
     refusal: str = ""
     known: bool = False
+    follows: str = ""
+    followers: tuple[str, ...] = ()
 
     @property
     def accepts(self) -> bool:
@@ -106,6 +109,8 @@ class Node:
             answer=answer,
             server_words=status.get("server_words") or "",
             known=bool(status.get("known", answer == ACCEPTS)),
+            follows=_sender(status.get("wal_receiver") or {}),
+            followers=tuple(each["name"] for each in status.get("standbys") or ()),
             refusal=""
             if answer == ACCEPTS
             else " ".join(f"{each['message']} {each['remedy']}" for each in reasons[:1]),
@@ -114,6 +119,28 @@ class Node:
     def described(self) -> str:
         state = "running" if self.running else "stopped"
         return f"{self.name} ({self.role}, {state}, system {self.system_identifier}, timeline {self.timeline})"
+
+
+def _sender(receiver: Mapping[str, Any]) -> str:
+    """The server that a standby receives WAL from, which is thus alive."""
+    return f"{receiver.get('sender_host')}:{receiver.get('sender_port')}" if receiver.get("status") == STREAMING else ""
+
+
+def refuse_unknown_primary(nodes: Sequence[Node]) -> None:
+    """Raise where no node leads, but a standby receives WAL from a server that is none of them: nobody may be started or promoted.
+
+    A node that cannot be asked may be that server; a frozen one still holds the connections of its standbys.
+    """
+    known = {name for node in nodes for name in node.followers}
+    found = [node for node in nodes if node.role == STANDBY and node.follows and node.name not in known]
+    hidden = any(not node.answered or (node.running and not (node.known or node.accepts)) for node in nodes)
+    if found and not hidden and not any(node.role == PRIMARY and node.running for node in nodes):
+        raise TopologyConflict(
+            f"{found[0].name} streams from {found[0].follows}, a server that runs and is no node of this inventory.",
+            "Put the primary back into the inventory. Do not promote a standby: there would be two primaries. (One that has just lost"
+            " its machine is seen as streaming for a minute.) Nothing was changed.",
+            "primary_not_in_inventory",
+        )
 
 
 def _answer_without_word(status: Mapping[str, Any]) -> str:
@@ -158,6 +185,7 @@ def derive_topology(nodes: Sequence[Node], first_primaries: Sequence[str], inter
     existing = refuse_conflicts(nodes)
     leader = find_leader(existing)
     refuse_not_asked(nodes)
+    refuse_unknown_primary(nodes)
     handed_over = None if leader else _find_handed_over(existing)
     if handed_over and not interrupted:
         raise _interrupted(handed_over)

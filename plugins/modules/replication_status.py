@@ -342,8 +342,14 @@ status:
         last_failed_wal: {description: File whose archiving last failed., type: str, returned: always, sample: null}
         failing: {description: Whether the last attempt failed., type: bool, returned: always, sample: false}
         last_archived_seconds: {description: Seconds since a file was last archived., type: float, returned: always, sample: null}
+        nowhere: {description: Whether a primary is to archive and has neither command nor library for it., type: bool, returned: always, sample: false}
         waiting: {description: Files that are yet to be archived. Null when the role may not see it., type: int, returned: always, sample: 0}
         oldest_waiting_seconds: {description: Age of the oldest of them., type: float, returned: always, sample: null}
+    barred_roles:
+      description: Roles as which standbys stream now and could not log in again, each with what stands in the way. Null when there is none.
+      type: dict
+      returned: always
+      sample: {replicator: NOLOGIN}
     standby_limits:
       description: The settings in force that a standby may not have less of than its primary.
       type: dict

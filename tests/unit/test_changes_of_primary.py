@@ -338,6 +338,11 @@ REFUSED_FAILOVERS: dict[str, tuple[dict[str, Any], str, str]] = {
         )
     },
     "the primary is not asked": ({"a": {"not_asked": True}, "b": standby()}, "not_asked", "a was not asked"),
+    "the primary is alive and not in the inventory": (
+        {"b": standby(wal_receiver={"status": "streaming", "sender_host": "192.0.2.9", "sender_port": 5432})},
+        "primary_not_in_inventory",
+        "b streams from 192.0.2.9:5432",
+    ),
     "the primary is silent": ({"a": None, "b": standby()}, "not_fenced", "-e fenced=yes"),
     "any node is silent": ({"a": CRASHED, "b": standby(), "c": None}, "not_fenced", "No answer from c"),
     "nobody can lead": (

@@ -205,6 +205,8 @@ WELL = [
     ("a receiver that connects", replace(SILENT, connecting=Connecting(7, 59.0)), ["not_streaming"]),
     ("a receiver that hangs", replace(SILENT, connecting=Connecting(7, 61.0)), ["receiver_stuck"]),
     ("paused", replace(STANDBY, replay_paused=True), ["replay_paused"]),
+    ("an archive that nobody fills", replace(PRIMARY, archiver=Archiver(mode="on", nowhere=True)), ["archive_nowhere"]),
+    ("a role that could not log in again", replace(PRIMARY, barred_roles={"replicator": "NOLOGIN"}), ["role_barred"]),
     ("files not in force", _with(PRIMARY, pending_restart=("port",), reload_pending=True), ["pending_restart", "reload_pending"]),
     ("bad lines", _with(PRIMARY, file_errors=(BAD_LINE,), hba_errors=(BAD_LINE,)), ["settings_error", "hba_error"]),
     ("overridden", _with(PRIMARY, overridden=(Overridden("work_mem", "4MB", "5MB", "/x.conf", 3, "Reset."),)), ["setting_overridden"]),

@@ -49,6 +49,14 @@ GOOD: dict[str, tuple[list[Node], str]] = {
     "after a switchover the inventory is not asked": ([node("a", "standby"), node("b", "primary")], "b"),
     "a stopped primary is still the primary": ([node("a", "primary", False), node("b", "standby")], "a"),
     "the inventory's primary lost its data": ([node("a"), node("b", "primary", timeline=2)], "b"),
+    "a standby of a standby": (
+        [
+            replace(node("a", "primary", False), known=True),
+            replace(node("b", "standby"), known=True, followers=("c",)),
+            replace(node("c", "standby"), known=True, follows="192.0.2.2:5432"),
+        ],
+        "a",
+    ),
     "a silent standby": ([node("a", "primary"), silent("b")], "a"),
     "killed before the first clone": ([node("a", "primary"), node("b"), node("c")], "a"),
 }
@@ -107,6 +115,18 @@ BAD: dict[str, tuple[list[Node], list[str], str, str]] = {
         OTHER,
     ),
     "only standbys": ([node("a", "standby"), node("b", "standby")], ["a"], "no_primary", "promote a standby"),
+    "the primary is not in the inventory": (
+        [replace(node("b", "standby"), known=True, follows="192.0.2.9:5432")],
+        ["b"],
+        "primary_not_in_inventory",
+        "b streams from 192.0.2.9:5432",
+    ),
+    "it is not, but a former one is, which is not started": (
+        [node("a", "primary", False), replace(node("b", "standby", timeline=2), known=True, follows="192.0.2.9:5432")],
+        ["a"],
+        "primary_not_in_inventory",
+        "Do not promote a standby",
+    ),
     "the primary is silent": ([silent("a"), node("b", "standby")], ["a"], "no_primary", "No answer from: a"),
     "the first primary is silent": ([silent("a"), node("b")], ["a"], "no_answer", "a"),
     "the primary is not asked": ([left_out("a"), node("b", "standby")], ["a"], "not_asked", "without --limit"),

@@ -41,6 +41,9 @@ def _do(account: pwd.struct_passwd, work: Callable[[], Any], writing: int) -> No
             os.initgroups(account.pw_name, account.pw_gid)
             os.setgid(account.pw_gid)
             os.setuid(account.pw_uid)
+            os.environ["HOME"] = (
+                account.pw_dir
+            )  # or libpq fails on certificates of the other user, which it may not read
             pipe.write(json.dumps(work()))
             status = 0
         except Exception:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -122,6 +122,7 @@ def plan_rolling(results: Results, switchover: bool, to: str) -> Rolling:
     refuse_refusals([node for node in nodes if node.answer != TOO_MANY])  # a restart ends every connection
     standbys = [name for name in topology.running if topology.roles[name] == STANDBY]
     refuse_stuck_archiver(primary, status_of(results, primary))
+    _refuse_barred(primary, status_of(results, primary).get("barred_roles") or {})
     waiting = {name: status_of(results, name)["settings"]["pending_values"] or {} for name in topology.running}
     pending = waiting[primary]
     refuse_below_primary(limits_of(results), waiting, primary)
@@ -145,6 +146,17 @@ def plan_rolling(results: Results, switchover: bool, to: str) -> Rolling:
     target = to or best[0]
     steps = [*(f"Restart {name}." for name in standbys), f"Let {target} lead; {primary} restarts as its standby."]
     return Rolling(tuple(standbys), target, tuple(steps))
+
+
+def _refuse_barred(primary: str, barred: Mapping[str, str]) -> None:
+    """A standby that restarts has to log in again."""
+    for role, why in barred.items():
+        raise OperationRefused(
+            f"Standbys of {primary} stream as the role '{role}', which may not log in again ({why}): a standby that restarts would not"
+            " come back.",
+            "Run site.yml, which makes the role what it must be, or ALTER ROLE. Nothing was changed.",
+            "role_barred",
+        )
 
 
 def _removal(topology: Topology, name: str) -> Change:

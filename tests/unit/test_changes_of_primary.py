@@ -447,6 +447,14 @@ def test_rolling_restart(leader: dict[str, Any], switchover: bool, order: tuple[
     ("results", "code"),
     [
         ({"a": primary(**SINKS), "b": standby(), "c": standby()}, "primary_first"),
+        ({"a": primary(barred_roles={"replicator": "NOLOGIN"}), "b": standby()}, "role_barred"),
+        (
+            {
+                "a": primary(standby_limits={"max_connections": 200}),
+                "b": standby(standby_limits={"max_connections": 100}),
+            },
+            "standby_below_primary",
+        ),
         ({"a": primary(), "b": stopped("standby", "shut down in recovery")}, "no_candidate"),
         ({"a": stopped(), "b": standby()}, "primary_not_running"),
         ({"a": refusing("authentication_failed"), "b": standby()}, "session_refused"),

@@ -90,17 +90,28 @@ def archive_steps(name: str, status: Status) -> Iterator[str]:
 
 
 def logical_steps(name: str, status: Status, target: str, target_status: Status) -> Iterator[str]:
+    """Logical replication that a change of the primary touches: slots that stay behind, subscriptions that go on."""
+    yield from _slot_steps(name, status, target, target_status)
+    for each in status.get("subscriptions") or target_status.get("subscriptions") or ():
+        yield (
+            f"Subscription {each['name']} (database {each['database']}) goes on from {target}: its publisher must let {target}"
+            " log in."
+        )
+
+
+def _slot_steps(name: str, status: Status, target: str, target_status: Status) -> Iterator[str]:
     """Logical slots that a new primary does not have; a slot for failover (17) that is synchronized there goes on."""
     ready = {
         slot["name"]
         for slot in target_status.get("slots") or ()
         if slot.get("slot_type") == LOGICAL and slot.get("synced") and not slot.get("lost")
     }
-    for slot in status.get("slots") or ():
+    for slot in _stored(status) if status.get("stored_logical_slots") else status.get("slots") or ():
         if slot.get("slot_type") != LOGICAL or slot.get("synced") or slot.get("temporary"):
             continue
-        about = f"Logical slot {slot['name']} (database {slot.get('database')}, plugin {slot.get('plugin')},"
-        about += f" {'in use' if slot.get('active') else 'not in use'})"
+        about = f"Logical slot {slot['name']}"
+        if "plugin" in slot:
+            about += f" (database {slot.get('database')}, plugin {slot['plugin']}, {'in use' if slot.get('active') else 'not in use'})"
         if slot["name"] in ready:
             yield f"{about} is synchronized to {target}: let its subscriber connect there."
         else:
@@ -108,3 +119,8 @@ def logical_steps(name: str, status: Status, target: str, target_status: Status)
                 f"{about} stays on {name}, keeps WAL there and does not follow: create it on {target}, let its subscriber"
                 f" connect there, and drop it on {name}."
             )
+
+
+def _stored(status: Status) -> list[dict[str, Any]]:
+    """The logical slots in the directory of a server that cannot be asked."""
+    return [{"name": name, "slot_type": LOGICAL} for name in status["stored_logical_slots"]]

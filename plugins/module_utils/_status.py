@@ -83,6 +83,14 @@ class Upstream:
 
 
 @dataclass(frozen=True)
+class Subscription:
+    """An enabled subscription of logical replication, which the next primary goes on with."""
+
+    name: str
+    database: str
+
+
+@dataclass(frozen=True)
 class Checksums:
     enabled: bool | None = None
     failures: int | None = None
@@ -181,6 +189,8 @@ class Status:
     lsn: Lsns = Lsns()
     standbys: tuple[Standby, ...] = ()
     slots: tuple[Slot, ...] = ()
+    stored_logical_slots: tuple[str, ...] | None = None
+    subscriptions: tuple[Subscription, ...] = ()
     wal_receiver: WalReceiver | None = None
     connecting: Connecting | None = None
     upstream: Upstream | None = None

@@ -34,6 +34,7 @@ from ._processes import STOPPED as BY_A_SIGNAL
 from ._processes import WAITING_FOR_DISK, read_process
 from ._reasons import Reason, reason
 from ._settings import read_settings
+from ._slot_files import stored_logical_slots
 from ._status import ABSENT as ABSENT_ROLE
 from ._status import PRIMARY, STANDBY, UNKNOWN, Checksums, Lsns, Status, Wal, upstream_of
 from ._surroundings import look_around
@@ -181,6 +182,7 @@ def _from_directory(status: Status, data: DataDir) -> Status:
         cluster_name=written.get("cluster_name"),
         cluster_state=data.cluster_state,
         lsn=Lsns(replay=position) if role == STANDBY else Lsns(flush=position),
+        stored_logical_slots=stored_logical_slots(data.path) if data.valid else None,
         upstream=upstream_of(conninfo, written.get("primary_slot_name")) if role == STANDBY else None,
         checksums=Checksums(data.checksums if data.valid else None),
         wal=Wal(os.path.join(data.path, "pg_wal") if data.valid else None),

@@ -74,6 +74,8 @@ SELECT recovering,
           FROM pg_roles AS r WHERE r.oid IN (SELECT usesysid FROM pg_stat_replication)
            AND (NOT r.rolcanlogin OR NOT (r.rolreplication OR r.rolsuper) OR r.rolvaliduntil < clock_timestamp()
                 OR r.rolconnlimit = 0)) AS barred_roles,
+       (SELECT coalesce(json_agg(json_build_object('name', s.subname, 'database', d.datname) ORDER BY s.subname), '[]')
+          FROM pg_subscription AS s JOIN pg_database AS d ON d.oid = s.subdbid WHERE s.subenabled) AS subscriptions,
        (SELECT json_object_agg(name, setting::int) FROM pg_settings
          WHERE name IN ('max_connections', 'max_locks_per_transaction', 'max_prepared_transactions', 'max_wal_senders',
                         'max_worker_processes')) AS standby_limits,

@@ -345,6 +345,18 @@ status:
         nowhere: {description: Whether a primary is to archive and has neither command nor library for it., type: bool, returned: always, sample: false}
         waiting: {description: Files that are yet to be archived. Null when the role may not see it., type: int, returned: always, sample: 0}
         oldest_waiting_seconds: {description: Age of the oldest of them., type: float, returned: always, sample: null}
+    stored_logical_slots:
+      description: Names of the logical slots in the data directory of a server that cannot be asked. Null when it can, or they cannot be read.
+      type: list
+      elements: str
+      returned: always
+      sample: null
+    subscriptions:
+      description: Enabled subscriptions of logical replication, each with C(name) and C(database).
+      type: list
+      elements: dict
+      returned: always
+      sample: []
     barred_roles:
       description: Roles as which standbys stream now and could not log in again, each with what stands in the way. Null when there is none.
       type: dict

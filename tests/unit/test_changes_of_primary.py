@@ -148,6 +148,22 @@ def test_plans_name_logical_slots(
     assert all(word in step for word, step in zip(words, said))
 
 
+def test_a_failover_names_the_logical_slots_of_a_crashed_primary() -> None:
+    crashed = stopped(state="in production", stored_logical_slots=["sub"])
+    plan = plan_failover({"a": crashed, "b": standby(), "c": standby()}, fenced=False, force=False).change
+    assert any("Logical slot sub stays on a" in step for step in plan.steps), plan.steps
+
+
+def test_plans_name_subscriptions() -> None:
+    orders = [{"name": "orders", "database": "app"}]
+    for results in (
+        {"a": primary(subscriptions=orders), "b": standby(), "c": standby()},
+        {"a": primary(), "b": standby(subscriptions=orders), "c": standby()},
+    ):
+        said = [step for step in plan_switchover(results, "b", MB16).steps if "Subscription" in step]
+        assert said == ["Subscription orders (database app) goes on from b: its publisher must let b log in."]
+
+
 @pytest.mark.parametrize(
     ("nodes", "target", "words"),
     [

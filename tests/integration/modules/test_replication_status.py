@@ -323,3 +323,19 @@ def test_settings(status, primary):
     bad_rule = status(primary, expect={"no_settings_errors": True})
     assert codes(bad_rule) == ["hba_error"]
     assert bad_rule["status"]["settings"]["hba_errors"][0]["line"] == 3
+
+
+def test_logical_replication_is_seen_while_a_server_runs_and_afterwards(status, servers):
+    server = servers.primary(wal_level="logical")
+    server.psql(
+        "SELECT pg_create_logical_replication_slot('sub', 'pgoutput'), pg_create_physical_replication_slot('b_slot')"
+    )
+    server.psql("CREATE SUBSCRIPTION orders CONNECTION 'host=192.0.2.1' PUBLICATION p WITH (connect = false)")
+    assert status(server)["status"]["subscriptions"] == []
+    server.psql("SET session_replication_role = replica; UPDATE pg_subscription SET subenabled = true")
+    found = status(server)["status"]
+    assert found["subscriptions"] == [{"name": "orders", "database": "postgres"}]
+    assert found["stored_logical_slots"] is None
+    server.stop("immediate")
+    found = status(server, data_directory=str(server.data))["status"]
+    assert (found["running"], found["stored_logical_slots"]) == (False, ["sub"])

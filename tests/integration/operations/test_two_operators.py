@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +22,9 @@ PAIRS: dict[str, tuple[tuple[str, dict[str, str]], tuple[str, dict[str, str]], f
     ),
     "a failover by force beside a switchover": (
         ("playbooks/switchover.yml", {"to": "node1"}), ("playbooks/failover.yml", {"force": "yes"}), 1.5,
+    ),
+    "a deployment beside a switchover": (
+        ("playbooks/switchover.yml", {"to": "node1"}), ("site.yml", {}), 0,
     ),
 }  # fmt: skip
 
@@ -48,3 +53,31 @@ def test_one_changes_the_fleet_and_the_other_is_told(
     assert "Another run is changing this fleet: " in refused[0]
     assert "started by" in refused[0]
     assert "Nothing was changed." in refused[0]
+
+
+def notes(fleet: Any) -> list[Path]:
+    """Who holds the fleet now, on all of its nodes."""
+    return list(Path("/run/pgfleet").glob(f"{fleet.name}_*/*.json"))
+
+
+def wait_until(reached: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not reached():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_a_fleet_is_not_removed_while_another_run_changes_it(fleet: Any) -> None:
+    succeed(fleet, "switchover", to="primary")
+    wait_until(lambda: not notes(fleet))
+    other = begin(fleet, "playbooks/switchover.yml", {"to": "node1"})
+    wait_until(lambda: len(notes(fleet)) == len(fleet.ports))
+    removal = fleet.play("playbooks/destroy.yml", confirm="yes")
+    assert other.wait(timeout=300) == 0
+    assert removal.returncode != 0
+    told = " ".join(removal.output.split())
+    assert "Another run is changing this fleet: switchover" in told
+    assert "Nothing was changed." in told
+    assert removal.changed == 0
+    wait_until(lambda: not notes(fleet))
+    assert [node["state"] for node in fleet.status()["nodes"] if node["name"] == "node1"] == ["running"]

@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.pgfleet.cluster.plugins.module_utils._before_change import refuse_stuck_archiver
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._failover import plan_failover
 from ansible_collections.pgfleet.cluster.plugins.module_utils._operate import plan_node, plan_rolling
@@ -19,7 +20,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._restart import (
     refuse_unequal,
     restart_order,
 )
-from ansible_collections.pgfleet.cluster.plugins.module_utils._switchover import plan_switchover
+from ansible_collections.pgfleet.cluster.plugins.module_utils._switchover import plan_switchover, status_of
 from ansible_collections.pgfleet.cluster.plugins.module_utils._topology import (
     Node,
     derive_topology,
@@ -71,7 +72,10 @@ def restart(results: Results, options: Options) -> dict[str, Any]:
 def pending_restart(results: Results, options: Options) -> dict[str, Any]:
     pending = pending_restarts(results)
     refuse_below_primary(limits_of(results), pending, options["primary"])
-    return {"order": restart_order(pending, options["primary"])}
+    order = restart_order(pending, options["primary"])
+    if options["primary"] in order:
+        refuse_stuck_archiver(options["primary"], status_of(results, options["primary"]))
+    return {"order": order}
 
 
 def alike(_results: Results, options: Options) -> dict[str, Any]:
@@ -82,6 +86,8 @@ def alike(_results: Results, options: Options) -> dict[str, Any]:
 def settings(results: Results, options: Options) -> dict[str, Any]:
     tried = options["tried"]
     refuse_below_primary(limits_of(results), {**pending_restarts(results), **tried}, options["primary"])
+    if tried.get(options["primary"]):
+        refuse_stuck_archiver(options["primary"], status_of(results, options["primary"]))
     return {"first": first_change(tried, tried, options["running"], options["primary"])}
 
 

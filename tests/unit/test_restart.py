@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.pgfleet.cluster.plugins.action import fleet_plan
+from ansible_collections.pgfleet.cluster.plugins.module_utils._before_change import OperationRefused
 from ansible_collections.pgfleet.cluster.plugins.module_utils._restart import (
     StandbyBelowPrimary,
     first_change,
@@ -123,3 +125,27 @@ def test_the_highest_of_two_adopted_servers_counts() -> None:
         "max_connections": "300",
         "x": "1",
     }
+
+
+@pytest.mark.parametrize("operation", [fleet_plan.pending_restart, fleet_plan.settings], ids=["site", "the first node"])
+@pytest.mark.parametrize("node", ["a", "b"])
+def test_a_primary_whose_archiver_hangs_is_not_restarted(operation: Any, node: str) -> None:
+    """Its shutdown would wait for the archiver, and nobody could log in meanwhile."""
+    waits = {"shared_buffers": {"setting": "4096", "wanted": "5120"}}
+    hangs = {"waiting": 2, "oldest_waiting_seconds": 90.0, "failing": False, "last_archived_seconds": None}
+    results = {
+        name: {
+            "status": {
+                "reachable": True,
+                "archiver": hangs,
+                "settings": {"pending_values": waits if name == node else {}},
+            }
+        }
+        for name in ("a", "b")
+    }
+    options = {"primary": "a", "running": ["a", "b"], "tried": {node: waits}}
+    if node == "a":
+        with pytest.raises(OperationRefused, match="The archiver of a hangs"):
+            operation(results, options)
+    else:
+        operation(results, options)

@@ -19,8 +19,8 @@ ARCHIVE_REMEDY = (
     "See what archive_command waits for (pstree -a shows it below the process 'archiver'), end it, and run again; what it"
     " could not archive is kept. Nothing was changed."
 )
-#: A target that has less could not write what follows its promotion.
-MIN_FREE_BYTES = 64 * 1024 * 1024
+#: Findings of a running server that could not start again, or could not write what follows its promotion.
+UNFIT = ("unit_masked", "disk_nearly_full")
 Status = Mapping[str, Any]
 
 
@@ -51,6 +51,17 @@ def archive_trouble(name: str, archiver: Mapping[str, Any]) -> str:
         f"The archiver of {name} hangs: {waiting} WAL files wait, the oldest for {oldest:.0f} s, and none was archived"
         f" for {idle:.0f} s."
     )
+
+
+def unfit(result: Mapping[str, Any] | None) -> tuple[Mapping[str, Any], ...]:
+    """The findings of a node, of those that replication_status returns, for which it should neither stop nor lead."""
+    return tuple(each for each in (result or {}).get("findings") or () if each["code"] in UNFIT)
+
+
+def refuse_unfit(name: str, result: Mapping[str, Any] | None) -> None:
+    """What would show only after the stop is asked before it."""
+    for found in unfit(result):
+        raise OperationRefused(f"{name}: {found['message']}", f"{found['remedy']} Nothing was changed.", found["code"])
 
 
 def refuse_held_back(name: str, status: Status) -> None:

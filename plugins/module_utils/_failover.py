@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ._answer import SAID
-from ._before_change import OperationRefused, duration, logical_steps
+from ._before_change import OperationRefused, duration, logical_steps, unfit
 from ._lsn import format_lsn, parse_lsn
 from ._status import STREAMING
 from ._switchover import DONE, WHOLE, Change, Results
@@ -109,6 +109,7 @@ def plan_failover(results: Results, fenced: bool, force: bool, synchronous: bool
     said = [
         lost,
         *_delay_steps(candidates[0]),
+        *(f"{target}: {found['message']} {found['remedy']}" for found in unfit(results[target])),
         *logical_steps(old, _status(results, old), target, _status(results, target)),
     ]
     return Failover(_change(nodes, existing, old, candidates, fence, said), fence, candidates, lost, tuple(silent))

@@ -15,7 +15,7 @@ from ._reasons import Reason, reason, unique
 from ._status import Status
 from ._status_node import read_silent, refusal_reason
 from ._status_server import Watch
-from ._surroundings import show_unit
+from ._surroundings import free_bytes, show_unit
 from ._upstream import explain_silence
 from ._why_stopped import unit_state
 
@@ -24,6 +24,8 @@ LONGEST_PAUSE = 1.0
 #: What no waiting heals: a person must correct a file. The pause is for a reload that is under way.
 LASTING = {"settings_error", "hba_error"}
 LASTING_SECONDS = 5.0
+#: Four WAL files: less than a promotion with its first checkpoint may take.
+MIN_FREE_BYTES = 64 * 1024 * 1024
 #: Reasons for which it is worth asking the upstream server.
 SILENCE = {"no_wal_receiver", "receiver_stuck", "not_streaming", "lagging", "not_replayed"}
 
@@ -36,7 +38,7 @@ def look_until(
     with Watch(params) as watch:
         status, trouble, unmet = _observe_until(watch, expect, wait)
         waited = time.monotonic() - started
-        found = findings(status) + _unit_trouble(status, params.get("unit"))
+        found = findings(status) + _unit_trouble(status, params.get("unit")) + _disk_trouble(status, watch.local)
         asked = found if expect is None else unmet
         why = _silence(watch, status) if any(each.code in SILENCE for each in asked) else ()
         size = watch.database_bytes() if sizes else None
@@ -84,6 +86,15 @@ def _unit_trouble(status: Status, unit: str | None) -> tuple[Reason, ...]:
     return (
         reason("unit_masked", f"{status.address} runs, but its unit {unit} is masked: once stopped, it stays stopped."),
     )
+
+
+def _disk_trouble(status: Status, local: bool) -> tuple[Reason, ...]:
+    """A server that will soon stop by itself."""
+    data = status.data_directory
+    free = free_bytes(data) if status.running and local and data else None
+    if free is None or free >= MIN_FREE_BYTES:
+        return ()
+    return (reason("disk_nearly_full", f"{status.address} has {free // 1024} kB left on its disk.", free_bytes=free),)
 
 
 def _silence(watch: Watch, status: Status) -> tuple[Reason, ...]:

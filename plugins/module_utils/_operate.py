@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ._answer import TOO_MANY
-from ._before_change import OperationRefused, refuse_held_back, refuse_stuck_archiver
+from ._before_change import OperationRefused, refuse_held_back, refuse_stuck_archiver, refuse_unfit
 from ._failover import rank
 from ._restart import limits_of, primary_first, refuse_below_primary
 from ._status import STREAMING
@@ -122,6 +122,8 @@ def plan_rolling(results: Results, switchover: bool, to: str) -> Rolling:
     refuse_refusals([node for node in nodes if node.answer != TOO_MANY])  # a restart ends every connection
     standbys = [name for name in topology.running if topology.roles[name] == STANDBY]
     refuse_stuck_archiver(primary, status_of(results, primary))
+    for name in topology.running:
+        refuse_unfit(name, results[name])
     _refuse_barred(primary, status_of(results, primary).get("barred_roles") or {})
     waiting = {name: status_of(results, name)["settings"]["pending_values"] or {} for name in topology.running}
     pending = waiting[primary]

@@ -52,6 +52,7 @@ REMEDIES = {
     "setting_overridden": "Take it out of that file (ALTER SYSTEM RESET for postgresql.auto.conf) and run site.",
     "hba_error": "Correct that line and reload; until then the old rules stay in force.",
     "unit_masked": "systemctl unmask it.",
+    "disk_nearly_full": "Make room or enlarge it; never delete files of pg_wal.",
     "not_visible": "Log in as a superuser, or grant the role what it needs to see this.",
     "checksum_failures": "Its log names the damaged files; clone a standby anew, restore a primary.",
     "archive_stuck": "End what archive_command waits for; what it could not archive is kept.",

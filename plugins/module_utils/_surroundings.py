@@ -23,7 +23,7 @@ def look_around(data_directory: str, cluster_state: str | None, log_file: str | 
         unit_state=unit_state(shown),
         unit_result=shown.get("Result", ""),
         broken_links=tuple(_broken_links(data_directory)),
-        free_bytes=_free_bytes(data_directory),
+        free_bytes=free_bytes(data_directory),
     )
 
 
@@ -58,7 +58,8 @@ def _broken_links(data: str) -> list[str]:
     return [f"{link} -> {os.readlink(link)}" for link in links if os.path.islink(link) and not os.path.isdir(link)]
 
 
-def _free_bytes(data: str) -> int | None:
+def free_bytes(data: str) -> int | None:
+    """What a data directory, or its WAL elsewhere, has left; None when it cannot be seen."""
     try:
         found = [os.statvfs(path) for path in (data, os.path.join(data, "pg_wal")) if os.path.isdir(path)]
     except OSError:

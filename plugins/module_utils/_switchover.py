@@ -15,6 +15,7 @@ from ._before_change import (
     logical_steps,
     refuse_held_back,
     refuse_stuck_archiver,
+    refuse_unfit,
 )
 from ._lsn import lsn_distance
 from ._restart import limits_of, refuse_below_primary
@@ -70,6 +71,7 @@ def plan_switchover(results: Results, target: str, max_lag_bytes: int) -> Change
     if topology.primary in topology.running:
         _refuse_slow(results, topology, target, max_lag_bytes)
         refuse_stuck_archiver(topology.primary, status_of(results, topology.primary))
+        refuse_unfit(topology.primary, results[topology.primary])
         old = status_of(results, topology.primary)["settings"]["pending_values"] or {}
         refuse_below_primary(limits_of(results), {topology.primary: old}, target)
         return _change(results, topology, target, WHOLE)
@@ -134,6 +136,7 @@ def _refuse_target(results: Results, topology: Topology, target: str) -> None:
             "replay_paused",
         )
     refuse_held_back(target, status)
+    refuse_unfit(target, results[target])
 
 
 def _found(node: Node) -> str:

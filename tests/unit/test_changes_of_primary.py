@@ -49,6 +49,10 @@ def refusing(answer: str, role: str = "primary", **more: Any) -> dict[str, Any]:
     return {**found, "reasons": [{"code": answer, "message": "It says so.", "remedy": "Do that."}]}
 
 
+def finding(code: str, result: dict[str, Any]) -> dict[str, Any]:
+    return {**result, "findings": [{"code": code, "message": "It is so.", "remedy": "Do that."}]}
+
+
 FROZEN = status(
     "primary", True, reachable=False, answer="frozen", cluster_state="in production", lsn={"flush": "0/5000000"}
 )
@@ -207,6 +211,15 @@ REFUSED_SWITCHOVERS: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "interrupted, and a node is silent": (
         {"a": HANDED_OVER, "b": standby(), "c": None}, "b", "no_answer", "it may have been promoted",
     ),
+    "a target whose unit is masked": (
+        {"a": primary(), "b": finding("unit_masked", standby()), "c": standby()}, "b", "unit_masked", "b: It is so.",
+    ),
+    "a target without room": (
+        {"a": primary(), "b": finding("disk_nearly_full", standby()), "c": standby()}, "b", "disk_nearly_full", "b: It is so.",
+    ),
+    "an old primary that could not start again": (
+        {"a": finding("unit_masked", primary()), "b": standby(), "c": standby()}, "b", "unit_masked", "a: It is so.",
+    ),
     "an archiver that hangs": (
         {"a": primary(archiver=archiver(waiting=3, oldest_waiting_seconds=300.0, last_archived_seconds=400.0)), "b": standby(), "c": standby()},
         "b", "archive_stuck", "3 WAL files wait, the oldest for 300 s",
@@ -298,6 +311,13 @@ def test_failover(results: dict[str, Any], options: dict[str, bool], target: str
     assert plan.change.topology.primary == target
     assert list(plan.change.topology.roles.values()).count("primary") == 1
     assert plan.as_result()["candidates"][0]["behind_bytes"] == 0
+
+
+def test_a_failover_says_what_is_wrong_with_the_one_that_is_to_lead() -> None:
+    nodes = {"a": CRASHED, "b": finding("disk_nearly_full", standby()), "c": standby(receive="0/5000000")}
+    plan = plan_failover(nodes, fenced=False, force=False).change
+    assert plan.target == "b"
+    assert "b: It is so. Do that." in plan.steps
 
 
 def test_bytes_behind_the_best() -> None:
@@ -476,6 +496,7 @@ def test_rolling_restart(leader: dict[str, Any], switchover: bool, order: tuple[
         ({"a": refusing("authentication_failed"), "b": standby()}, "session_refused"),
         ({"a": primary(), "b": refusing("frozen", "standby")}, "session_refused"),
         ({"a": primary(), "b": {"not_asked": True}}, "not_asked"),
+        ({"a": primary(), "b": finding("unit_masked", standby()), "c": standby()}, "unit_masked"),
     ],
 )
 def test_refused_rolling_restart(results: dict[str, Any], code: str) -> None:

@@ -127,6 +127,22 @@ def test_a_wrong_setting_is_refused_and_nothing_changes(fleet: Any) -> None:
     assert fleet.site().changed == 0
 
 
+def test_after_a_failure_on_one_host_no_later_step_runs(fleet: Any) -> None:
+    """Only a start shows it: one standby tries, goes back, and neither the other standbys nor the primary are restarted."""
+
+    def started() -> list[str]:
+        return [fleet.psql(node, "SELECT pg_postmaster_start_time()") for node in NODES]
+
+    before = started()
+    bad = {"shared_buffers": "32MB", "logging_collector": True, "log_directory": "/proc/nope"}
+    run = fleet.play("site.yml", pg_server_settings=bad)
+    assert run.returncode != 0 and "code: settings_refused" in run.output, run.output
+    assert sum(old != new for old, new in zip(before, started())) == 1
+    assert fleet.psql("primary", "SELECT pg_postmaster_start_time()") == before[0]
+    assert "Make the primary ready" not in run.output
+    fleet.site()
+
+
 def test_an_unfinished_reload_is_finished_by_the_next_run(fleet: Any) -> None:
     """As if the run had been killed between writing the file and the reload."""
     directory = Path(fleet.psql("node3", "SHOW config_file")).parent

@@ -50,4 +50,4 @@ class LookupModule(LookupBase):
     """Terms are not used."""
 
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
-        return [in_order(constants.DEFAULT_STRATEGY)]
+        return [in_order(constants.config.get_config_value("DEFAULT_STRATEGY"))]

@@ -37,12 +37,13 @@ ROWS: dict[str, tuple[Owner | None, list[str], list[str], Owner | None]] = {
 @pytest.mark.parametrize(("noted", "nodes", "systems", "wanted"), ROWS.values(), ids=ROWS.keys())
 def test_plan(noted: Owner | None, nodes: list[str], systems: list[str], wanted: Owner | None) -> None:
     if wanted is None:
+        assert noted
         with pytest.raises(SecretsRefused) as refused:
             plan_owner(noted, nodes, systems, "/secrets")
         assert refused.value.code == "secrets_of_another_fleet"
         assert all(
             word in str(refused.value) for word in (*nodes, *systems, *noted.nodes, "/secrets", "pg_server_fleet")
-        )  # type: ignore[union-attr]
+        )
     else:
         assert plan_owner(noted, nodes, systems, "/secrets") == wanted
 

@@ -187,6 +187,7 @@ def stand_in_for_get_pip() -> None:
 
 def lint(step: Step) -> None:
     step.run(VENV / "ansible-lint", "--offline", "--nocolor", "--profile", "production", "--strict")
+    step.run(sys.executable, ROOT / "tools/words.py")
 
 
 def style(step: Step) -> None:
@@ -206,7 +207,7 @@ def types(step: Step) -> None:
     mypy: list[str | Path] = [VENV / "mypy", "--config-file", ROOT / "pyproject.toml"]
     step.run(*mypy, "-p", ".".join(("ansible_collections", *NAME, "plugins")), cwd=COLLECTIONS)
     step.run(*mypy, Path("ansible_collections", *NAME, "tests"), cwd=COLLECTIONS)
-    step.run(*mypy, "tools/check.py")
+    step.run(*mypy, "tools/check.py", "tools/words.py")
 
 
 def galaxy(step: Step) -> None:

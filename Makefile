@@ -83,9 +83,10 @@ types: setup ## mypy
 galaxy: setup ## Build the collection, install it elsewhere, run it from there
 	$(CHECK) galaxy
 
-format: setup ## Let ruff format and repair the Python files
+format: setup ## Let ruff format and repair the Python files, and write docs/parameters.md
 	@.venv/bin/ruff check --fix --quiet .
 	@.venv/bin/ruff format .
+	@.venv/bin/python tools/parameters.py
 
 bench: setup ## Measure against a bare shell script; writes build/bench.json
 	@PYTHONPATH=.cache .venv/bin/python -m ansible_collections.pgfleet.cluster.tests.bench $(BENCH_ARGS)

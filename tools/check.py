@@ -188,6 +188,7 @@ def stand_in_for_get_pip() -> None:
 def lint(step: Step) -> None:
     step.run(VENV / "ansible-lint", "--offline", "--nocolor", "--profile", "production", "--strict")
     step.run(sys.executable, ROOT / "tools/words.py")
+    step.run(VENV / "python", ROOT / "tools/parameters.py", "--check")
 
 
 def style(step: Step) -> None:
@@ -207,7 +208,7 @@ def types(step: Step) -> None:
     mypy: list[str | Path] = [VENV / "mypy", "--config-file", ROOT / "pyproject.toml"]
     step.run(*mypy, "-p", ".".join(("ansible_collections", *NAME, "plugins")), cwd=COLLECTIONS)
     step.run(*mypy, Path("ansible_collections", *NAME, "tests"), cwd=COLLECTIONS)
-    step.run(*mypy, "tools/check.py", "tools/words.py")
+    step.run(*mypy, "tools/check.py", "tools/words.py", "tools/parameters.py")
 
 
 def galaxy(step: Step) -> None:

@@ -19,6 +19,9 @@ from ansible_collections.pgfleet.cluster.plugins.plugin_utils._options import Op
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 # Names of facts that are not there yet when a playbook begins.
 OWN = re.compile(r"\b(hostvars|groups)\b|\b_*(pg_|pagila_|kvm_)\w+")
+# A part of a secret is not to be shown; the name of the variable that holds it may be.
+A_NAME = re.compile(r"\s*\{\{\s*[\w.]+\s*\}\}\s*")
+BRACES = "it has braces in it, which Ansible reads as a template", "Give it as !unsafe, or without braces."
 SPEC: dict[str, Any] = {
     "roles": {"type": "list", "elements": "str", "default": []},
     "words": {"type": "dict", "default": {}},
@@ -27,15 +30,18 @@ SPEC: dict[str, Any] = {
 
 @cache
 def options_of(role: str) -> dict[str, Any]:
-    """The options of all entry points of a role, without secrets, which are not to be made for the sake of a check."""
+    """The options of all entry points of a role."""
     entries = yaml.safe_load((ROLES / role / "meta/argument_specs.yml").read_text())["argument_specs"]
     options = {name: option for entry in entries.values() for name, option in entry.get("options", {}).items()}
     ranges = yaml.safe_load((ROLES / role / "vars/main.yml").read_text()).get(f"__{role}_ranges", {})
     return {
-        name: {**option, "range": ranges.get(name.removeprefix(f"{role}_"), [0])}
-        for name, option in options.items()
-        if not option.get("no_log")
+        name: {**option, "range": ranges.get(name.removeprefix(f"{role}_"), [0])} for name, option in options.items()
     }
+
+
+def is_made(option: dict[str, Any], value: Any) -> bool:
+    """A secret that a lookup makes or reads; it is not to be made for the sake of a check."""
+    return bool(option.get("no_log")) and "lookup" in str(value)
 
 
 class ActionModule(ActionBase):
@@ -48,14 +54,15 @@ class ActionModule(ActionBase):
         for role in params["roles"]:
             specifications.update(options_of(role))
         given, unknown = self._given(specifications, task_vars or {})
-        found = unknown + problems(specifications, given)
+        shown = {name: option for name, option in specifications.items() if not option.get("no_log")}
+        found = unknown + problems(shown, {name: value for name, value in given.items() if name in shown})
         if found:
             text = " ".join(map(str, found))
             return {**result, "failed": True, "msg": f"{text} Nothing was changed.", "code": found[0].code}
         return {**result, "changed": False}
 
     def _given(
-        self, names: Mapping[str, Any], variables: Mapping[str, Any]
+        self, names: Mapping[str, dict[str, Any]], variables: Mapping[str, Any]
     ) -> tuple[dict[str, Any], list[OptionRefused]]:
         """The options that are set, and those that are made of variables that nobody sets.
 
@@ -64,12 +71,17 @@ class ActionModule(ActionBase):
         given: dict[str, Any] = {}
         unknown: list[OptionRefused] = []
         for name in sorted(set(names) & set(variables)):
+            if is_made(names[name], variables[name]):
+                continue
             try:
                 given[name] = self._templar.template(variables[name])
             except AnsibleUndefinedVariable as error:
-                words = str(error).splitlines()[0]
-                if not OWN.search(f"{words} {variables[name]}"):
-                    unknown.append(OptionRefused(f"{name} cannot be computed: {words.rstrip('.')}.", "Correct it."))
+                words, remedy = str(error).splitlines()[0], "Correct it."
+                if OWN.search(f"{words} {variables[name]}"):
+                    continue
+                if names[name].get("no_log") and not A_NAME.fullmatch(str(variables[name])):
+                    words, remedy = BRACES
+                unknown.append(OptionRefused(f"{name} cannot be computed: {words.rstrip('.')}.", remedy))
             except AnsibleError:
                 continue
         return given, unknown

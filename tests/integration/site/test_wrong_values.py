@@ -68,6 +68,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "nope",
     ),
     "password": ({"pg_server_replication_password": "line\nend"}, "password_unusable", ""),
+    "password in braces": ({"pg_server_replication_password": "a{{ nobody }}b"}, "wrong_option", "has braces in it"),
     "role": ({"pg_server_replication_user": "x" * 70}, "role_name_invalid", ""),
     "version": ({"pg_server_version": "9"}, "", "version"),
     "cluster": ({"pg_server_cluster": "a/b"}, "", "cluster"),

@@ -12,6 +12,8 @@ from ._lsn import parse_lsn
 #: Timelines that came before one, oldest first, each with the position at which it was left.
 History = tuple[tuple[int, int], ...]
 
+#: The state of a primary that was shut down cleanly; a standby's is another one.
+CLEAN = "shut down"
 #: The usual size of a WAL segment.
 SEGMENT_BYTES = 16 * 1024 * 1024
 _HISTORY_LINE = re.compile(r"^\s*(\d+)\s+([0-9A-Fa-f]+/[0-9A-Fa-f]+)")

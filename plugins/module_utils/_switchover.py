@@ -17,10 +17,11 @@ from ._before_change import (
     refuse_stuck_archiver,
     refuse_unfit,
 )
+from ._controldata import CLEAN
 from ._lsn import lsn_distance
 from ._restart import limits_of, refuse_below_primary
 from ._status import STREAMING
-from ._topology import CLEAN, FORMER, PRIMARY, STANDBY, Node, Topology, derive_topology, refuse_unasked_primary
+from ._topology import FORMER, PRIMARY, STANDBY, Node, Topology, derive_topology, refuse_unasked_primary
 
 #: What is left to do: everything; the promotion, as the old primary has been stopped for it; nothing that is risky.
 WHOLE, PROMOTE, DONE = "whole", "promote", "done"

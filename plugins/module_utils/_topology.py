@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ._answer import ACCEPTS, FROZEN, HBA, PASSING, REFUSED, SAID, STOPPED
+from ._controldata import CLEAN
 from ._errors import PgFleetError
 from ._status import STREAMING
 
@@ -17,8 +18,6 @@ STANDBY = "standby"
 ABSENT = "absent"
 #: A stopped primary that another one has followed; until it is brought back it is no part of the cluster.
 FORMER = "former"
-#: The control file's word for a primary that was stopped in good order; a standby's word is another one.
-CLEAN = "shut down"
 
 
 class TopologyConflict(PgFleetError):

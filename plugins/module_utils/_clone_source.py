@@ -40,7 +40,7 @@ SLOT_REFUSALS = (
     (
         r"can no longer|has been invalidated|already been removed|exceeded the maximum reserved size",
         "slot_lost",
-        "Create the slot anew (pgfleet.cluster.replication_slot with on_lost: recreate), then run again.",
+        "Recreate the slot (pgfleet.cluster.replication_slot with on_lost: recreate), then run again.",
     ),
 )
 

@@ -64,7 +64,7 @@ def plan_demote(data: DataDir, handing: Handing | None = None) -> DemotePlan:
         return DemotePlan(DEMOTED, True, f"The primary in '{data.path}' stops and becomes a standby.")
     if data.cluster_state != CLEAN:
         raise DirectoryRefused(
-            f"The primary in '{data.path}' was not stopped in good order (its state is '{data.cluster_state}'):"
+            f"The primary in '{data.path}' was not shut down cleanly (its state is '{data.cluster_state}'):"
             " what it wrote last may be nowhere else.",
             "Start it and run again, or give it up (failover) and bring it back with pgfleet.cluster.rewind.",
             "primary_crashed",

@@ -19,7 +19,7 @@ from ._topology import PRIMARY, STANDBY, Node, Topology, derive_topology, refuse
 REJOIN, REBUILD, REMOVE = "rejoin", "rebuild", "remove"
 _PURPOSES = {
     REJOIN: "that comes back, for example -e node=primary",
-    REBUILD: "that is to be cloned anew, for example -e node=node1",
+    REBUILD: "that is to be cloned again, for example -e node=node1",
     REMOVE: "that is to go, for example -e node=node3",
 }
 
@@ -133,7 +133,7 @@ def plan_rolling(results: Results, switchover: bool, to: str) -> Rolling:
         return Rolling(tuple(order), "", tuple(f"Restart {name}." for name in order))
     if primary_first(pending):
         raise OperationRefused(
-            f"A setting of {primary} sinks that no standby may be below, so {primary} must restart before them.",
+            f"A setting of {primary} is lowered that standbys must match or exceed, so {primary} must restart before them.",
             "Run site.yml, or this playbook without a switchover. Nothing was changed.",
             "primary_first",
         )
@@ -173,7 +173,7 @@ def _removal(topology: Topology, name: str) -> Change:
     steps = [
         *([stop] if name in topology.existing else []),
         f"Drop its slot on {topology.primary}.",
-        "Take it out of the rules for logins, the password files and the settings of the others.",
+        "Take it out of pg_hba.conf, the password files and the settings of the others.",
         f"Then take {name} out of the inventory, or the next run of site.yml brings it back.",
     ]
     return Change(name, topology.primary, WHOLE, after, (), (name,), tuple(steps))

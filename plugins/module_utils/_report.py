@@ -151,7 +151,7 @@ def _own_findings(
         rejoin = f"rejoin.yml -e node={name} brings it back."
         return [Finding(name, "former_primary", f"{name} is a former primary, {state}.", rejoin)]
     if state == UNREACHABLE:
-        return [Finding(name, "unreachable", f"{name}: unreachable.", "Look after its machine and the network to it.")]
+        return [Finding(name, "unreachable", f"{name}: unreachable.", "Check its machine and the network to it.")]
     if state == NOT_ASKED:
         return [Finding(name, "not_asked", f"{name} was not asked.", "Run it again without --limit.")]
     if state == ABSENT:

@@ -108,7 +108,7 @@ def restart_order(pending: Mapping[str, Mapping[str, Mapping[str, Any]]], primar
 
     ``pending`` has each node's settings that wait for a restart by name, as replication_status gives them:
     ``setting`` (in force) and ``wanted``. Standbys come first, so that they allow more before the primary does; the
-    primary comes first when one of its values sinks, so that no standby ever allows less than the primary.
+    primary comes first when one of its values is lowered, so that no standby ever allows less than the primary.
     """
     waiting = [name for name, settings in pending.items() if settings]
     standbys = [name for name in waiting if name != primary]
@@ -118,7 +118,7 @@ def restart_order(pending: Mapping[str, Mapping[str, Mapping[str, Any]]], primar
 
 
 def primary_first(pending: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Whether a value of the primary sinks that no standby may be below."""
+    """Whether a value of the primary is lowered that standbys must match or exceed."""
     return any(_sinks(name, value) for name, value in pending.items())
 
 
@@ -127,8 +127,8 @@ def first_change(
 ) -> str:
     """The node that gets its new settings, and the restart that they need, before all others; empty when nobody runs.
 
-    A standby, so that what stops it stops nobody who writes. The primary where there is none, and where a value sinks that
-    no standby may be below: it must restart before them.
+    A standby, so that what stops it stops nobody who writes. The primary where there is none, and where a value is lowered that
+    standbys must match or exceed: it must restart before them.
     """
     nodes = [name for name in running if name in changing]
     standbys = [name for name in nodes if name != primary]

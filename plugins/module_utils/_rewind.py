@@ -148,13 +148,13 @@ def _plan(dest: DataDir, source: Source, fork: int) -> RewindPlan:
     if not (dest.checksums or dest.wal_log_hints):
         return _impossible("no_hints", f"'{dest.path}' has neither checksums nor wal_log_hints, which pg_rewind needs.")
     if dest.standby_signal and dest.cluster_state not in (_STANDBY_STOPPED, CLEAN):
-        return _impossible("standby_crashed", f"The standby in '{dest.path}' was not stopped in good order.")
+        return _impossible("standby_crashed", f"The standby in '{dest.path}' was not shut down cleanly.")
     recover = not clean and dest.cluster_state != _STANDBY_STOPPED
-    first = "comes to a clean end by recovery, then " if recover else ""
+    first = "is recovered to a clean shutdown, then " if recover else ""
     return RewindPlan(
         REWOUND,
         "diverged",
-        f"'{dest.path}' {first}goes back to {format_lsn(fork)}, where it parted company with {source.address}.",
+        f"'{dest.path}' {first}is rewound to {format_lsn(fork)}, where it diverged from {source.address}.",
         recover=recover,
         fork=fork,
     )
@@ -166,7 +166,7 @@ def _not_needed(dest: DataDir, source: Source) -> RewindPlan:
     return RewindPlan(
         FOLLOWED,
         "not_needed",
-        f"'{dest.path}' was stopped in good order before {source.address} left its timeline: it has nothing of its own.",
+        f"'{dest.path}' was shut down cleanly before {source.address} left its timeline: it has nothing of its own.",
     )
 
 

@@ -105,7 +105,7 @@ class Rewinding:
         ]
 
     def rehearse(self) -> str | None:
-        """Everything but the writing; why it is impossible, or None. Raises RewindFailed for what can be mended."""
+        """Everything but the writing; why it is impossible, or None. Raises RewindFailed for what can be fixed."""
         status, said = self._run("--dry-run")
         if not status:
             return None

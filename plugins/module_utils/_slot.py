@@ -216,7 +216,7 @@ def _step(slot: Slot | None, want: WantedSlot, policy: Policy) -> Step | None:
         if policy.on_lost == "fail":
             raise SlotConflict(
                 f"Slot '{slot.name}' is lost ({_why_lost(slot)}): the WAL its consumer needs is gone.",
-                "Set on_lost to 'recreate' and build its standby anew, or drop the slot.",
+                "Set on_lost to 'recreate' and rebuild its standby, or drop the slot.",
                 "slot_lost",
                 slot=slot.name,
             )

@@ -45,7 +45,7 @@ _SESSION_ENDED = ("08", "57P")
 
 
 class Watch:
-    """Reads the status again and again over one session, which is opened anew when it dies.
+    """Reads the status again and again over one session, which is opened again when it dies.
 
     ``conninfo`` is the parsed primary_conninfo of the last reading, None where the role may not see it. It has the
     password, so it never leaves this side.

@@ -127,7 +127,7 @@ def _refuse_target(results: Results, topology: Topology, target: str) -> None:
     if status["timeline"] != timeline:
         raise OperationRefused(
             f"{target} is on timeline {status['timeline']}, but {topology.primary} on {timeline}.",
-            "Its log says why it does not follow; rebuild_standby.yml clones it anew. Nothing was changed.",
+            "Its log says why it does not follow; rebuild_standby.yml clones it again. Nothing was changed.",
             "wrong_timeline",
         )
     if status["replay_paused"]:
@@ -163,11 +163,11 @@ def _refuse_slow(results: Results, topology: Topology, target: str, max_lag_byte
 
 
 def _refuse_behind(results: Results, topology: Topology, target: str, max_lag_bytes: int) -> None:
-    """With a stopped primary: it must have been stopped in good order, or its last WAL may be nowhere else."""
+    """With a stopped primary: it must have been shut down cleanly, or its last WAL may be nowhere else."""
     primary = (results[topology.primary] or {})["status"]
     if primary["cluster_state"] != CLEAN:
         raise OperationRefused(
-            f"{topology.primary} does not run and was not stopped in good order (its state is"
+            f"{topology.primary} does not run and was not shut down cleanly (its state is"
             f" '{primary['cluster_state']}').",
             "Start it (site.yml) and run again, or give it up with failover.yml. Nothing was changed.",
             "primary_crashed",
@@ -211,7 +211,7 @@ def _nothing(topology: Topology, target: str) -> Change:
 def _change(results: Results, topology: Topology, target: str, stage: str) -> Change:
     old, following = topology.primary, _others(topology, target)
     after = turned(topology, target)
-    stop = f"Make a checkpoint on {old}, stop it in good order and make it a standby of {target}."
+    stop = f"Make a checkpoint on {old}, shut it down cleanly and make it a standby of {target}."
     said = status_of(results, old)
     steps = [
         *logical_steps(old, said, target, status_of(results, target)),

@@ -179,7 +179,7 @@ def derive_topology(nodes: Sequence[Node], first_primaries: Sequence[str], inter
     """The live topology; the inventory's ``first_primaries`` count only while no node has a server yet.
 
     ``interrupted`` accepts a cluster whose primary was stopped by an unfinished switchover. Raises TopologyConflict
-    when going on could lose data: strangers, two primaries, no primary, or silence.
+    when going on could lose data: foreign data, two primaries, no primary, or silence.
     """
     existing = refuse_conflicts(nodes)
     leader = find_leader(existing)
@@ -201,10 +201,10 @@ def derive_topology(nodes: Sequence[Node], first_primaries: Sequence[str], inter
 
 
 def refuse_conflicts(nodes: Sequence[Node]) -> list[Node]:
-    """The nodes that have a server; raises for those that nobody understands and for strangers."""
+    """The nodes that have a server; raises for those that nobody understands and for foreign data."""
     existing = [node for node in nodes if node.exists]
     _refuse_unknown(nodes)
-    _refuse_strangers(existing)
+    _refuse_foreign(existing)
     return existing
 
 
@@ -278,7 +278,7 @@ def _role(node: Node, primary: str) -> str:
 
 def _interrupted(node: Node) -> TopologyConflict:
     return TopologyConflict(
-        f"A switchover was interrupted: {node.name} has been stopped in good order and nobody has been promoted.",
+        f"A switchover was interrupted: {node.name} has been shut down cleanly and nobody has been promoted.",
         "Run switchover.yml again with the node that is to lead (-e to=...), which finishes it;"
         f" -e to={node.name} takes it back. Nothing was changed.",
         "switchover_interrupted",
@@ -290,12 +290,12 @@ def _refuse_unknown(nodes: Iterable[Node]) -> None:
         if node.answered and not node.exists and node.role != ABSENT:
             raise TopologyConflict(
                 f"Cannot tell what {node.name} is: {node.why}",
-                "Mend that first; nothing was changed.",
+                "Fix that first; nothing was changed.",
                 "role_unknown",
             )
 
 
-def _refuse_strangers(existing: Sequence[Node]) -> None:
+def _refuse_foreign(existing: Sequence[Node]) -> None:
     if len({node.system_identifier for node in existing}) > 1:
         raise TopologyConflict(
             f"These nodes do not belong to one cluster: {_list(existing)}.",

@@ -104,7 +104,7 @@ class Machine:
 class Domain:
     """A domain that the hypervisor has. ``shape`` is None for one that is not of this collection.
 
-    One without its files is not ``complete``: it is being made, or was being made anew, when a run was killed.
+    One without its files is not ``complete``: it is being made, or was being recreated, when a run was killed.
     One that is ``fenced`` was powered off because another node took its place.
     """
 

@@ -64,12 +64,12 @@ def _domain(found: Any, places: Places) -> Domain:
 
 
 def read_host(
-    connection: Any, hardware: Hardware, image: Image, places: Places, cidr: str, strangers: Iterable[str]
+    connection: Any, hardware: Hardware, image: Image, places: Places, cidr: str, foreign: Iterable[str]
 ) -> Host:
-    """``strangers`` are names of machines without a domain: a file of theirs is somebody else's."""
+    """``foreign`` are names of machines without a domain: a file of theirs is somebody else's."""
     if not os.path.isdir(places.directory):
         raise InvalidInput(f"There is no directory {places.directory} for disks.", "Make it, or give another.")
-    files = [path for name in strangers for path in (places.disk(name), places.seed(name)) if os.path.exists(path)]
+    files = [path for name in foreign for path in (places.disk(name), places.seed(name)) if os.path.exists(path)]
     network, address = _network(connection, hardware, cidr)
     return Host(
         network=hardware.network,

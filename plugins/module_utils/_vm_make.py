@@ -99,7 +99,7 @@ class Workshop:
             domain.create()
 
     def _mark_as_fenced(self, name: str) -> None:
-        """In the definition, which is written anew, with its autostart, when the machine is started again."""
+        """In the definition, which is written again, with its autostart, when the machine is started again."""
         domain = self._domain(name)
         mark = fenced_mark(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
         domain.setMetadata(

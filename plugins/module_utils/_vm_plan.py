@@ -10,7 +10,7 @@ from typing import Any
 
 from ._errors import MachineConflict
 from ._vm import REBUILD, RESTART, Domain, Host, Machine, how_to_change, result_of
-from ._vm_refuse import refuse_bad_machines, refuse_copies, refuse_excess, refuse_strangers
+from ._vm_refuse import refuse_bad_machines, refuse_copies, refuse_excess, refuse_foreign
 
 NONE, CREATED, STARTED, RESTARTED = "none", "created", "started", "restarted"
 REBUILT, REMOVED, UPDATED, FENCED = "rebuilt", "removed", "updated", "fenced"
@@ -19,7 +19,7 @@ STARTS = (CREATED, STARTED, RESTARTED, REBUILT)
 
 @dataclass(frozen=True)
 class Policy:
-    """``rebuild`` makes every machine anew; ``on_change`` is fail, restart or rebuild.
+    """``rebuild`` recreates every machine; ``on_change`` is fail, restart or rebuild.
 
     ``start_fenced``: give machines their power back that were fenced.
     """
@@ -83,7 +83,7 @@ class Plan:
 def plan_machines(wanted: Sequence[Machine], domains: Mapping[str, Domain], host: Host, policy: Policy) -> Plan:
     """Raises MachineConflict, before anything is done, for what cannot be or is not allowed."""
     refuse_bad_machines(wanted, domains, host)
-    refuse_strangers([machine.name for machine in wanted], domains, policy.fleet)
+    refuse_foreign([machine.name for machine in wanted], domains, policy.fleet)
     refuse_copies(wanted, domains, host)
     steps = tuple(_step(machine, domains.get(machine.name), policy) for machine in wanted)
     _refuse_changes(steps, policy)
@@ -94,14 +94,14 @@ def plan_machines(wanted: Sequence[Machine], domains: Mapping[str, Domain], host
 
 def plan_removal(names: Sequence[str], domains: Mapping[str, Domain], fleet: str) -> Plan:
     """Removing needs neither room nor network, only that the machines are ours."""
-    refuse_strangers(names, domains, fleet)
+    refuse_foreign(names, domains, fleet)
     unique = dict.fromkeys(names)
     return Plan(tuple(Step(REMOVED if name in domains else NONE, name, None, domains.get(name)) for name in unique))
 
 
 def plan_fencing(names: Sequence[str], domains: Mapping[str, Domain], fleet: str) -> Plan:
     """No power, and none by mistake, until it is asked for in so many words."""
-    refuse_strangers(names, domains, fleet)
+    refuse_foreign(names, domains, fleet)
     unknown = [name for name in names if name not in domains]
     if unknown:
         raise MachineConflict(
@@ -150,7 +150,7 @@ def _refuse_changes(steps: Sequence[Step], policy: Policy) -> None:
 def _what_differs(step: Step) -> str:
     before, after = step.before, step.after
     words = ", ".join(f"{name} is {before[name]}, {after[name]} was asked for" for name in step.changes)
-    needed = "making it anew" if step.action == REBUILT else "a restart"
+    needed = "recreating it" if step.action == REBUILT else "a restart"
     return f"Machine '{step.name}' differs, and the change needs {needed}: {words}"
 
 

@@ -62,7 +62,7 @@ def _refuse_address(machine: Machine, host: Host) -> None:
         )
 
 
-def refuse_strangers(names: Sequence[str], domains: Mapping[str, Domain], fleet: str) -> None:
+def refuse_foreign(names: Sequence[str], domains: Mapping[str, Domain], fleet: str) -> None:
     for name in names:
         domain = domains.get(name)
         if domain and not domain.is_ours(fleet):

@@ -84,7 +84,7 @@ def wait_for(watches: Sequence[Watch], seconds: float) -> None:
     _raise_for(
         [watch for watch in watches if watch.trouble],
         "died while it booted: {}",
-        "Run again to start it once more, or make it anew (state: rebuilt).",
+        "Run again to start it once more, or recreate it (state: rebuilt).",
     )
     _raise_for(
         [watch for watch in watches if watch.seconds is None],

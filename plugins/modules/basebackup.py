@@ -105,7 +105,7 @@ options:
     default: false
   rebuild:
     description:
-      - Replace also a directory that would be kept, for example of a standby whose slot is lost. Every run with it clones anew.
+      - Replace also a directory that would be kept, for example of a standby whose slot is lost. Every run with it clones again.
     type: bool
     default: false
   on_running:

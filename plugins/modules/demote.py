@@ -5,7 +5,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: demote
-short_description: Stop a primary in good order and make it a standby of its successor
+short_description: Shut a primary down cleanly and make it a standby of its successor
 version_added: 1.0.0
 description:
   - The first half of a switchover; M(pgfleet.cluster.promote) on the successor is the second. Afterwards the old primary is stopped, and
@@ -210,7 +210,7 @@ def prepare(params: dict[str, Any], data: DataDir) -> float | None:
 
 
 def stop(params: dict[str, Any], data: DataDir, bin_dir: str) -> tuple[DataDir, float]:
-    """Stop the server; returns the directory as it was left, which must be in good order."""
+    """Stop the server; returns the directory as it was left, which must be shut down cleanly."""
     began = time.monotonic()
     options = {**params, "unit": "", "stop_mode": "fast", "log_file": None, "config_file": None}
     try:

@@ -55,7 +55,7 @@ options:
       reserve_wal:
         description:
           - Whether a physical slot keeps WAL from its creation on, not only from its first use.
-          - A slot that is there, inactive and reserves nothing is created anew, which loses nothing.
+          - A slot that is there, inactive and reserves nothing is recreated, which loses nothing.
         type: bool
         default: true
         aliases: [immediately_reserve]
@@ -115,7 +115,7 @@ options:
     default: fail
     choices: [fail, wait, terminate]
   on_lost:
-    description: What to do with a wanted slot that is lost. V(recreate) makes a new one of that name; its standby must then be built anew.
+    description: What to do with a wanted slot that is lost. V(recreate) makes a new one of that name; its standby must then be rebuilt.
     type: str
     default: fail
     choices: [fail, recreate]

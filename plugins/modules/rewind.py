@@ -9,7 +9,7 @@ short_description: Bring a former primary back as a standby, by pg_rewind where 
 version_added: 1.0.0
 description:
   - Decides from the control file, the timeline histories and the WAL whether a rewind is not needed, possible or impossible, and says why.
-    A primary that was stopped in good order before the other one left its timeline needs none.
+    A primary that was shut down cleanly before the other one left its timeline needs none.
   - What the directory has committed and the source has not is read from its WAL and returned in RV(diverged) before anything is overwritten,
     in check mode too. It is lost by the rewind.
   - A crashed server first recovers in single-user mode, then C(pg_rewind --dry-run) finds out whether the WAL that is needed is there.
@@ -113,7 +113,7 @@ explanation:
   description: The reason as a sentence.
   returned: success
   type: str
-  sample: "'/var/lib/postgresql/15/main' goes back to 0/5000110, where it parted company with node1:5432."
+  sample: "'/var/lib/postgresql/15/main' is rewound to 0/5000110, where it diverged from node1:5432."
 diverged:
   description: What only this directory has. Null when its WAL is a beginning of the source's.
   returned: success
@@ -281,7 +281,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
             plan = rewind_now(module, found.dest, found.plan, found.bin_dir) if found.plan.changed else found.plan
     if plan.action == IMPOSSIBLE and params["on_impossible"] == "fail":
         raise RewindFailed(
-            plan.sentence, "Clone it anew with this directory set aside (basebackup with force: true).", plan.reason
+            plan.sentence, "Clone it again with this directory set aside (basebackup with force: true).", plan.reason
         )
     return as_result(found, plan)
 

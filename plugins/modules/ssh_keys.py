@@ -10,7 +10,7 @@ version_added: 1.0.0
 description:
   - Makes an ed25519 key pair for the user, one for each machine as its host key, and a C(known_hosts) file with these host keys. A machine that
     gets its host key at its first boot is then known to everybody who uses the file, and host key checking can stay on.
-  - Keys that are there are never made anew. Private keys are readable by their owner alone.
+  - Keys that are there are never recreated. Private keys are readable by their owner alone.
 requirements:
   - C(ssh-keygen)
 options:

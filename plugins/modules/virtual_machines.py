@@ -14,7 +14,7 @@ description:
     once, with the end of its console.
   - Everything is planned before anything is done. Names and addresses that are taken, an image that is not there, too little memory or disk, and
     domains that this module did not make are refused while nothing has been changed.
-  - MAC address and UUID follow from the name, so a machine that is made anew is the same one for everybody else.
+  - MAC address and UUID follow from the name, so a machine that is recreated is the same one for everybody else.
   - Sources are the libvirt manual (Domain XML format, Custom metadata) and the cloud-init manual (NoCloud, Networking config version 2).
 requirements:
   - the Python package libvirt on the hypervisor (C(python3-libvirt))
@@ -24,7 +24,7 @@ options:
     description:
       - V(present) makes machines that are missing, starts those that are stopped, and changes others as O(on_change) allows.
       - V(absent) powers machines off and removes them with their disks, seeds and console logs, and nothing else.
-      - V(rebuilt) throws the disks of all named machines away and makes them anew.
+      - V(rebuilt) throws the disks of all named machines away and recreates them.
       - V(fenced) takes the power of machines at once and marks them, so that V(present) leaves them off until O(start_fenced) is given. For a
         node that another one has taken the place of.
     type: str
@@ -70,7 +70,7 @@ options:
       - What to do with a machine that is there and was asked for otherwise.
       - V(fail) names the differences and changes nothing.
       - V(restart) applies what a restart can apply, which is memory, CPUs, a larger disk and the virtual hardware.
-      - V(rebuild) makes machines anew where a restart is not enough, which is for another image, address, user or key and for a smaller disk.
+      - V(rebuild) recreates machines where a restart is not enough, which is for another image, address, user or key and for a smaller disk.
     type: str
     default: fail
     choices: [fail, restart, rebuild]

@@ -45,14 +45,14 @@ class Comparison:
     """The ledger against the rows that are there in the end.
 
     ``lost`` rows were acknowledged and are gone. Rows in doubt were sent and not acknowledged: the client cannot know,
-    and either is right; ``in_doubt_present`` are those that are there. ``strangers`` were never sent.
+    and either is right; ``in_doubt_present`` are those that are there. ``foreign`` were never sent.
     """
 
     acked: int
     lost: tuple[int, ...]
     in_doubt: tuple[int, ...]
     in_doubt_present: tuple[int, ...]
-    strangers: tuple[int, ...]
+    foreign: tuple[int, ...]
 
 
 def compare(writes: Iterable[Write], present: Collection[int]) -> Comparison:
@@ -174,14 +174,14 @@ class Verdict:
 def _row_counts(rows: Comparison | None) -> dict[str, Any]:
     """Null for what is not known, because the primary's rows could not be read."""
     if rows is None:
-        return dict.fromkeys(("acked", "acked_lost", "lost_rows", "in_doubt", "in_doubt_present", "strangers"))
+        return dict.fromkeys(("acked", "acked_lost", "lost_rows", "in_doubt", "in_doubt_present", "foreign"))
     return {
         "acked": rows.acked,
         "acked_lost": len(rows.lost),
         "lost_rows": list(rows.lost[:100]),
         "in_doubt": len(rows.in_doubt),
         "in_doubt_present": len(rows.in_doubt_present),
-        "strangers": len(rows.strangers),
+        "foreign": len(rows.foreign),
     }
 
 

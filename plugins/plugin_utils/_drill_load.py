@@ -60,7 +60,7 @@ class Load:
         return cls(**json.loads(path.read_text(encoding="utf-8")))
 
     def writer_target(self, first: int) -> dict[str, Any]:
-        """All nodes in one connection string, another one first each time: a mute one must not hide the others."""
+        """All nodes in one connection string, another one first each time: an unresponsive one must not hide the others."""
         names = list(self.nodes)
         turned = [self.nodes[name] for name in names[first % len(names) :] + names[: first % len(names)]]
         hosts, ports = zip(*turned)

@@ -90,8 +90,8 @@ def _problems(verdict: Verdict, may_lose: bool) -> list[str]:
         problems.append("Nobody took writes when the load ended.")
     if verdict.redundancy is None:
         problems.append("Not every standby streamed from the primary when the load ended.")
-    if verdict.rows and verdict.rows.strangers:
-        problems.append(f"{len(verdict.rows.strangers)} rows are there that nobody sent.")
+    if verdict.rows and verdict.rows.foreign:
+        problems.append(f"{len(verdict.rows.foreign)} rows are there that nobody sent.")
     if verdict.rows and verdict.rows.lost and not may_lose:
         problems.append(f"{len(verdict.rows.lost)} rows were acknowledged and are lost.")
     return problems

@@ -142,7 +142,7 @@ class DrillFleet(fleet.Fleet):
             well = True
         result: dict[str, Any] | None = json.loads(file.read_text()) if file.exists() else None
         if not well:
-            say(f"{name} ended badly: see {folder}; the cluster is built anew")
+            say(f"{name} ended badly: see {folder}; the cluster is rebuilt")
             self.rebuild()
         return {**result, "healthy": well} if result else None
 

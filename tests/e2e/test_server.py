@@ -45,7 +45,7 @@ def test_settings_are_in_force(node):
     assert node.setting("password_encryption") == "scram-sha-256"
     assert node.setting("hot_standby") == "on"
     timeout = node.psql("SELECT reset_val FROM pg_settings WHERE name = 'tcp_user_timeout'")
-    assert timeout == "30000", "a mute standby must not hold up the checkpoint that gives its slot up"
+    assert timeout == "30000", "an unresponsive standby must not hold up the checkpoint that gives its slot up"
     assert node.psql("SELECT setting::bigint > 0 FROM pg_settings WHERE name = 'max_slot_wal_keep_size'") == "t"
     assert node.psql("SELECT name FROM pg_settings WHERE pending_restart") == ""
     assert node.psql("SELECT sourcefile, error FROM pg_file_settings WHERE error IS NOT NULL") == ""

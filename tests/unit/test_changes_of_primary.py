@@ -78,7 +78,7 @@ def logical(name: str = "sub", **more: Any) -> dict[str, Any]:
 
 SWITCHOVERS: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "as it should be": ({"a": primary(), "b": standby(), "c": standby()}, "b", "whole", "a"),
-    "the primary was stopped in good order": ({"a": stopped(), "b": standby(), "c": standby()}, "b", "whole", "a"),
+    "the primary was shut down cleanly": ({"a": stopped(), "b": standby(), "c": standby()}, "b", "whole", "a"),
     "interrupted after the shutdown": ({"a": HANDED_OVER, "b": standby(), "c": standby()}, "b", "promote", "a"),
     "interrupted, and another target now": ({"a": HANDED_OVER, "b": standby(), "c": standby()}, "c", "promote", "a"),
     "interrupted, and taken back": ({"a": HANDED_OVER, "b": standby(), "c": standby()}, "a", "done", "a"),

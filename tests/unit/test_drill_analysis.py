@@ -45,13 +45,13 @@ COMPARISONS: dict[str, tuple[list[Write], set[int], dict[str, Any]]] = {
     "everything is gone": (writes(1, 2), set(), {"acked": 2, "lost": (1, 2)}),
     "in doubt and there": (writes(1, None), {1, 2}, {"acked": 1, "in_doubt": (2,), "in_doubt_present": (2,)}),
     "in doubt and not there": (writes(1, None), {1}, {"acked": 1, "in_doubt": (2,)}),
-    "a row that nobody sent": (writes(1), {1, 7}, {"acked": 1, "strangers": (7,)}),
+    "a row that nobody sent": (writes(1), {1, 7}, {"acked": 1, "foreign": (7,)}),
 }
 
 
 @pytest.mark.parametrize(("ledger", "present", "expected"), COMPARISONS.values(), ids=COMPARISONS.keys())
 def test_compare(ledger: list[Write], present: set[int], expected: dict[str, Any]) -> None:
-    nothing: dict[str, Any] = {"lost": (), "in_doubt": (), "in_doubt_present": (), "strangers": ()}
+    nothing: dict[str, Any] = {"lost": (), "in_doubt": (), "in_doubt_present": (), "foreign": ()}
     assert analysis.compare(ledger, present) == analysis.Comparison(**{**nothing, **expected})
 
 

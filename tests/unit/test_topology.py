@@ -102,7 +102,7 @@ BAD: dict[str, tuple[list[Node], list[str], str, str]] = {
         "switchover_interrupted",
         "-e to=a takes it back",
     ),
-    "a standby stopped in good order is no primary": (
+    "a standby shut down cleanly is no primary": (
         [node("a", "standby", False, state="shut down in recovery"), node("b", "standby")],
         ["a"],
         "no_primary",

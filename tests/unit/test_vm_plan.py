@@ -58,11 +58,11 @@ PLANS = [
     ("image", [RUNS_A], [bigger(image="new")], REBUILD, ["rebuilt a"], ["image"]),
     ("address and memory", [RUNS_A], [bigger(address="192.168.122.9", memory_mb=2048)], REBUILD, ["rebuilt a"], ["memory_mb", "address"]),
     ("keys", [RUNS_A], [bigger(access="new")], REBUILD, ["rebuilt a"], ["access"]),
-    ("anew although nothing differs", [RUNS_A], [A, B], ANEW, ["rebuilt a", "created b"], []),
+    ("again although nothing differs", [RUNS_A], [A, B], ANEW, ["rebuilt a", "created b"], []),
     ("fenced", [domain(A, running=False, fenced=True), RUNS_B], [A, B], FAIL, ["none a", "none b"], []),
     ("fenced, asked for otherwise", [domain(A, running=False, fenced=True)], [bigger(memory_mb=2048)], RESTART, ["none a"], []),
     ("fenced, to be started", [domain(A, running=False, fenced=True)], [A], LET, ["started a"], []),
-    ("fenced, anew", [domain(A, running=False, fenced=True)], [A], ANEW, ["rebuilt a"], []),
+    ("fenced, again", [domain(A, running=False, fenced=True)], [A], ANEW, ["rebuilt a"], []),
     ("fenced, started by hand", [domain(A, fenced=True)], [A], FAIL, ["updated a"], []),
     ("strangers beside", [RUNS_A, Domain("other", "u", True)], [A], FAIL, ["none a"], []),
 ]  # fmt: skip
@@ -114,7 +114,7 @@ REFUSED = [
     ("memory differs", [RUNS_A], [bigger(memory_mb=2048)], FAIL, ROOM, "machine_differs", ["memory_mb is 1024, 2048", "'restart'"]),
     ("image differs", [RUNS_A], [bigger(image="new")], FAIL, ROOM, "machine_differs", ["image is image, new", "'rebuild'", "disk away"]),
     ("image differs, restart allowed", [RUNS_A], [bigger(image="new")], RESTART, ROOM, "machine_differs", ["'rebuild'"]),
-    ("smaller disk, restart allowed", [RUNS_A], [bigger(disk_gb=7)], RESTART, ROOM, "machine_differs", ["anew"]),
+    ("smaller disk, restart allowed", [RUNS_A], [bigger(disk_gb=7)], RESTART, ROOM, "machine_differs", ["recreating"]),
 ]  # fmt: skip
 
 

@@ -83,7 +83,7 @@ def test_ledger_and_tables_agree_when_nothing_happens(pair: Pair) -> None:
     pair.until_replayed()
     verdict = pair.verdict("a")
     assert verdict["acked"] == acked(recording) == int(pair.primary.psql("SELECT count(*) FROM drill_rows", "drill"))
-    assert (verdict["acked_lost"], verdict["in_doubt"], verdict["strangers"]) == (0, 0, 0)
+    assert (verdict["acked_lost"], verdict["in_doubt"], verdict["foreign"]) == (0, 0, 0)
     assert verdict["rows_differing"] == {}
     assert verdict["writes"] == "went on"
     assert {read.role for read in recording.reads if read.node == "b"} == {"standby"}
@@ -99,7 +99,7 @@ def test_a_row_that_is_deleted_behind_its_back_is_missed(pair: Pair) -> None:
     verdict = pair.verdict("a")
     assert verdict["lost_rows"] == [7, 11]
     assert verdict["acked_lost"] == 2
-    assert verdict["strangers"] == 1
+    assert verdict["foreign"] == 1
 
 
 def test_a_standby_with_other_rows_is_named(pair: Pair) -> None:

@@ -1,4 +1,4 @@
-"""roles/kvm_image/files/build.sh, killed: nothing goes on, nothing stays mounted, the next build begins anew."""
+"""roles/kvm_image/files/build.sh, killed: nothing goes on, nothing stays mounted, the next build starts over."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Drills:
         result: dict[str, Any] = json.loads((self.folder / f"{name}.json").read_text())
         assert result["problems"] == []
         assert result["healthy"]
-        assert result["strangers"] == 0
+        assert result["foreign"] == 0
         assert result["rows_differing"] == {}
         assert result["acked"] > 0
         held_up = {node: result["read_gap_ms"][node] for node in result["bystanders"]}

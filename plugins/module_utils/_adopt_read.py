@@ -13,7 +13,7 @@ from typing import Any
 
 from ._adopt import AdoptionRefused, FoundServer
 from ._datadir import find_server
-from ._machine import owner_name, read_text
+from ._host.machine import owner_name, read_text
 from ._place_read import OWNED_SETTINGS
 from ._server_conf import ServerConf, read_server_conf
 from ._settings import read_settings

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ._atomic import write_file
 from ._basebackup import REPLACED, CloneFacts, find_problem, plan_clone
 from ._clone_passfile import check_passfile, passfile_line, read_passfile, save_passfile, with_password
 from ._clone_recovery import AUTO_CONF
@@ -28,6 +27,7 @@ from ._datadir_child import end_orphans
 from ._datadir_owner import refuse_unwritable
 from ._datadir_place import Plan
 from ._datadir_swap import Work, begin, clean, commit, finish, leftover_bytes, new_work, outside_directories
+from ._host.atomic import write_file
 from ._lineage_run import Comparison
 from ._settings import read_settings, write_settings
 from ._source import Source

@@ -15,10 +15,10 @@ from typing import Any
 
 from ._controldata import SEGMENT_BYTES, ControlData, History, parse_controldata, parse_history
 from ._errors import PgFleetError
+from ._host.machine import read_text
+from ._host.processes import program
 from ._lsn import parse_lsn
-from ._machine import read_text
 from ._pid_file import read_pid_file
-from ._processes import program
 
 INCOMING = ".incoming"
 MARKER = ".incoming.pgfleet"

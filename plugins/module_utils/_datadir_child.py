@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 from ._errors import PgFleetError
-from ._processes import pids, program, words, working_directory
+from ._host.processes import pids, program, words, working_directory
 
 #: Waits for a word; when the module dies instead of sending one, ends the program's whole process group.
 _WATCH = 'read -r word || kill -s KILL -- "-$1"'

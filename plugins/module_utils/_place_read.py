@@ -12,15 +12,15 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from ._as_user import call_as
 from ._datadir import find_server
 from ._datadir_owner import nearest_directory
 from ._datadir_swap import outside_directories
 from ._errors import PgFleetError
-from ._machine import read_text
+from ._host.as_user import call_as
+from ._host.machine import read_text
+from ._host.processes import pids, program, working_directory
 from ._pid_file import read_pid_file
 from ._place import Installed, fleet_of
-from ._processes import pids, program, working_directory
 from ._server_conf import read_server_conf
 from ._settings import read_settings
 

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from ._atomic import sync_directory, write_file
 from ._clone_passfile import passfile_line, passing
 from ._clone_recovery import make_conninfo
 from ._clone_source import conninfo_pairs
 from ._datadir import REWIND_NOTE, DataDir
 from ._datadir_child import run_guarded
 from ._errors import PgFleetError
+from ._host.atomic import sync_directory, write_file
 from ._lineage import PAGE
 from ._lineage_run import LocalWal
 from ._lsn import format_lsn

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ._clone_recovery import AUTO_CONF
-from ._machine import read_text
+from ._host.machine import read_text
 from ._settings import settings_in_order
 
 _DEEPEST = 10

@@ -14,8 +14,8 @@ from typing import Any
 
 from ._datadir import find_server
 from ._errors import InvalidInput, PgFleetError
+from ._host.processes import children
 from ._pid_file import read_pid_file
-from ._processes import children
 from ._server_words import reason_of
 
 LOG_LINES = 15

@@ -17,8 +17,8 @@ from typing import Any
 
 from ._datadir import find_server
 from ._errors import PgFleetError
-from ._files import FoundFile, WantedFile
-from ._files_run import look, user_called, validate, write
+from ._host.files import FoundFile, WantedFile
+from ._host.files_io import look, user_called, validate, write
 from ._rehearsal import Place, Rehearsal, rehearse
 from ._settings import changes_between, read_settings
 from ._settings_server import contexts, reload_and_judge, waiting_settings

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import os
 
-from ._atomic import sync_directory, write_file
 from ._clone_recovery import AUTO_CONF, Recovery
+from ._host.atomic import sync_directory, write_file
 from ._settings import write_settings
 
 SIGNAL = "standby.signal"

@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ._argspec import connection_spec
-from ._as_user import call_as
 from ._datadir import find_server
 from ._errors import PgFleetError
-from ._files import WantedFile
-from ._files_run import look, user_called, write
-from ._machine import owner_name
+from ._host.as_user import call_as
+from ._host.files import WantedFile
+from ._host.files_io import look, user_called, write
+from ._host.machine import owner_name
 from ._pid_file import read_pid_file
 from ._service import act
 from ._settings_run import PREVIOUS, SettingsRefused, blamed, changes_of, forget_previous, put_back

@@ -26,12 +26,12 @@ from ._answer import (
 from ._clone_recovery import parse_conninfo
 from ._datadir import DataDir, find_bin_dir, inspect
 from ._errors import ConnectFailed, PgFleetError
+from ._host.processes import STOPPED as BY_A_SIGNAL
+from ._host.processes import WAITING_FOR_DISK, read_process
 from ._knock import knock
 from ._lsn import format_lsn
 from ._pid_file import read_pid_file
 from ._postgres import address_of
-from ._processes import STOPPED as BY_A_SIGNAL
-from ._processes import WAITING_FOR_DISK, read_process
 from ._reasons import Reason, reason
 from ._settings import read_settings
 from ._slot_files import stored_logical_slots

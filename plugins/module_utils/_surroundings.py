@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 
-from ._machine import output_of, service_manager
+from ._host.machine import output_of, service_manager
 from ._why_stopped import Surroundings, unit_state
 
 _LOG_BYTES = 64 * 1024

@@ -91,8 +91,8 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._files import WantedFile, file_diff, files_to_write
-from ansible_collections.pgfleet.cluster.plugins.module_utils._files_run import (
+from ansible_collections.pgfleet.cluster.plugins.module_utils._host.files import WantedFile, file_diff, files_to_write
+from ansible_collections.pgfleet.cluster.plugins.module_utils._host.files_io import (
     look,
     make_directory,
     user_called,

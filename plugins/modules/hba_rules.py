@@ -133,7 +133,6 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._files_run import user_called
 from ansible_collections.pgfleet.cluster.plugins.module_utils._hba.check import check_rules
 from ansible_collections.pgfleet.cluster.plugins.module_utils._hba.file import (
     FLEET,
@@ -145,6 +144,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._hba.file import (
 )
 from ansible_collections.pgfleet.cluster.plugins.module_utils._hba.server import HbaFile, bring, shown
 from ansible_collections.pgfleet.cluster.plugins.module_utils._hba.wanted import wanted_rules
+from ansible_collections.pgfleet.cluster.plugins.module_utils._host.files_io import user_called
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import require_psycopg2
 

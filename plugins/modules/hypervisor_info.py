@@ -112,14 +112,14 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._accelerator impor
     parse_meminfo,
     parse_qemu_version,
 )
-from ansible_collections.pgfleet.cluster.plugins.module_utils._libvirtd import DAEMONS, is_here, listener
-from ansible_collections.pgfleet.cluster.plugins.module_utils._machine import (
+from ansible_collections.pgfleet.cluster.plugins.module_utils._host.machine import (
     filesystem_of,
     missing_packages,
     output_of,
     read_text,
     service_manager,
 )
+from ansible_collections.pgfleet.cluster.plugins.module_utils._libvirtd import DAEMONS, is_here, listener
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 
 KVM_DEVICE = "/dev/kvm"

@@ -291,9 +291,15 @@ from typing import Any, NoReturn
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import connection_spec
-from ansible_collections.pgfleet.cluster.plugins.module_utils._as_user import call_as
-from ansible_collections.pgfleet.cluster.plugins.module_utils._look import look_until
-from ansible_collections.pgfleet.cluster.plugins.module_utils._machine import (
+from ansible_collections.pgfleet.cluster.plugins.module_utils._host.as_user import call_as
+from ansible_collections.pgfleet.cluster.plugins.module_utils._host.facts import (
+    choose_version,
+    expand,
+    normal_locale,
+    parse_os_release,
+    require_absolute,
+)
+from ansible_collections.pgfleet.cluster.plugins.module_utils._host.machine import (
     filesystem_of,
     missing_packages,
     output_of,
@@ -301,14 +307,8 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._machine import (
     read_text,
     service_manager,
 )
+from ansible_collections.pgfleet.cluster.plugins.module_utils._look import look_until
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
-from ansible_collections.pgfleet.cluster.plugins.module_utils._node import (
-    choose_version,
-    expand,
-    normal_locale,
-    parse_os_release,
-    require_absolute,
-)
 from ansible_collections.pgfleet.cluster.plugins.module_utils._place import (
     Installed,
     WantedNode,

@@ -138,9 +138,9 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import inspect, programs_of
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
-from ansible_collections.pgfleet.cluster.plugins.module_utils._files import WantedFile
-from ansible_collections.pgfleet.cluster.plugins.module_utils._files_run import look, user_called, write
-from ansible_collections.pgfleet.cluster.plugins.module_utils._machine import owner_name
+from ansible_collections.pgfleet.cluster.plugins.module_utils._host.files import WantedFile
+from ansible_collections.pgfleet.cluster.plugins.module_utils._host.files_io import look, user_called, write
+from ansible_collections.pgfleet.cluster.plugins.module_utils._host.machine import owner_name
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._service import (
     act,

@@ -127,8 +127,13 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import connection_spec
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import find_server, programs_of
-from ansible_collections.pgfleet.cluster.plugins.module_utils._files import FoundFile, WantedFile, file_diff
-from ansible_collections.pgfleet.cluster.plugins.module_utils._files_run import look, make_directory, user_called, write
+from ansible_collections.pgfleet.cluster.plugins.module_utils._host.files import FoundFile, WantedFile, file_diff
+from ansible_collections.pgfleet.cluster.plugins.module_utils._host.files_io import (
+    look,
+    make_directory,
+    user_called,
+    write,
+)
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import require_psycopg2
 from ansible_collections.pgfleet.cluster.plugins.module_utils._rehearsal import Place

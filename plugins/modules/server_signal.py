@@ -77,14 +77,14 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import inspect, programs_of
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
-from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
-from ansible_collections.pgfleet.cluster.plugins.module_utils._processes import (
+from ansible_collections.pgfleet.cluster.plugins.module_utils._host.processes import (
     STOPPED,
     Process,
     family,
     read_processes,
     words,
 )
+from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 
 SIGNALS = {
     "kill": signal.SIGKILL,

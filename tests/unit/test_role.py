@@ -13,7 +13,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._clone_passfile im
     passfile_text,
 )
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
-from ansible_collections.pgfleet.cluster.plugins.module_utils._files import digest_of
+from ansible_collections.pgfleet.cluster.plugins.module_utils._host.files import digest_of
 from ansible_collections.pgfleet.cluster.plugins.module_utils._role.names import role_names_problem
 from ansible_collections.pgfleet.cluster.plugins.module_utils._role.plan import (
     REPLICATION,

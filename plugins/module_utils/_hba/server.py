@@ -17,8 +17,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from .._as_user import call_as
 from .._errors import ConnectFailed, PgFleetError
+from .._host.as_user import call_as
 from .._local_session import local_session
 from .file import WantedBlocks, lines_of, plan_text, read_text
 from .rule import SECRET_OPTIONS, parse_line

@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from ._errors import PgFleetError
+from .._errors import PgFleetError
 
 
 def call_as(user: str, work: Callable[[], Any]) -> Any:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ._errors import InvalidInput
+from .._errors import InvalidInput
 
 SECRET = "(a secret)"
 

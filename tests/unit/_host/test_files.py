@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import InvalidInput
-from ansible_collections.pgfleet.cluster.plugins.module_utils._files import (
+from ansible_collections.pgfleet.cluster.plugins.module_utils._host.files import (
     SECRET,
     FoundFile,
     WantedFile,

@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ._machine import read_text
+from .machine import read_text
 
 STOPPED, WAITING_FOR_DISK = "T", "D"
 

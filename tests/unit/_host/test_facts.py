@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils import _node
+from ansible_collections.pgfleet.cluster.plugins.module_utils._host import facts as _node
 
 DEBIAN = 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nID=debian\nVERSION_ID="12"\nVERSION_CODENAME=bookworm\n'
 RELEASES = {"debian-12": 15, "ubuntu-24.04": 16}

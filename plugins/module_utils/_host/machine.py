@@ -10,7 +10,7 @@ import shutil
 import subprocess
 from typing import Any
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._node import installed_packages, missing
+from .facts import installed_packages, missing
 
 
 def read_text(path: str) -> str:

@@ -10,9 +10,9 @@ import stat
 import subprocess
 import tempfile
 
-from ._errors import PgFleetError
-from ._files import FoundFile, WantedFile, digest_of
-from ._machine import owner_name
+from .._errors import PgFleetError
+from .files import FoundFile, WantedFile, digest_of
+from .machine import owner_name
 
 
 class FileRefused(PgFleetError):

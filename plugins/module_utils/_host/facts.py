@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from ._errors import InvalidInput
+from .._errors import InvalidInput
 
 #: Major versions of PostgreSQL that the collection builds fleets of.
 OLDEST_MAJOR, NEWEST_MAJOR = 14, 18

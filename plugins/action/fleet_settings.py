@@ -10,7 +10,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
-from ansible_collections.pgfleet.cluster.plugins.module_utils._settings import settings_file
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.settings import settings_file
 from ansible_collections.pgfleet.cluster.plugins.module_utils._settings_rules import fleet_settings, synchronous_names
 
 SPEC: dict[str, Any] = {

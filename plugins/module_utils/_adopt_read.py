@@ -15,8 +15,8 @@ from ._adopt import AdoptionRefused, FoundServer
 from ._datadir import find_server
 from ._host.machine import owner_name, read_text
 from ._place_read import OWNED_SETTINGS
+from ._postgres.settings import read_settings
 from ._server_conf import ServerConf, read_server_conf
-from ._settings import read_settings
 
 _SQL = """
 SELECT json_build_object(

@@ -14,7 +14,7 @@ from typing import Any
 from ._before_change import ARCHIVE_REMEDY, OperationRefused
 from ._datadir import find_server
 from ._host.processes import children, words
-from ._postgres import Server
+from ._postgres.connection import Server
 
 _POLL_SECONDS = 0.05
 _STATE = """

@@ -10,7 +10,7 @@ from ._datadir import DataDir
 from ._datadir_place import KEPT, DirectoryRefused, Place, Plan, not_a_cluster, refuse_obstacles, why_vacant
 from ._errors import MissingFeature
 from ._lsn import format_lsn
-from ._source import Source
+from ._postgres.source import Source
 
 OLDEST_MAJOR = 14
 FORCE = "Look at what is there; force: true sets it aside under a dated name and clones."

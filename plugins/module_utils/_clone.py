@@ -10,17 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ._basebackup import REPLACED, CloneFacts, find_problem, plan_clone
-from ._clone_passfile import check_passfile, passfile_line, read_passfile, save_passfile, with_password
-from ._clone_recovery import AUTO_CONF
 from ._clone_run import Copied, CopyOptions, copy, free_bytes, refuse_too_large, verify
-from ._clone_source import (
-    check_slot,
-    conninfo_pairs,
-    read_source,
-    rehearse_streaming,
-    replication_session,
-    wanted_recovery,
-)
 from ._datadir import DataDir, bin_dir_version, find_bin_dir, inspect
 from ._datadir_around import check_paths, look_around
 from ._datadir_child import end_orphans
@@ -29,9 +19,19 @@ from ._datadir_place import Plan
 from ._datadir_swap import Work, begin, clean, commit, finish, leftover_bytes, new_work, outside_directories
 from ._host.atomic import write_file
 from ._lineage_run import Comparison
-from ._settings import read_settings, write_settings
-from ._source import Source
-from ._standby_files import make_standby, read_text
+from ._postgres.passfile import check_passfile, passfile_line, read_passfile, save_passfile, with_password
+from ._postgres.recovery import AUTO_CONF
+from ._postgres.replication import (
+    check_slot,
+    conninfo_pairs,
+    read_source,
+    rehearse_streaming,
+    replication_session,
+    wanted_recovery,
+)
+from ._postgres.settings import read_settings, write_settings
+from ._postgres.source import Source
+from ._postgres.standby import make_standby, read_text
 
 #: Seconds in which the server notices that a killed earlier run has gone.
 _PATIENCE = 5.0

@@ -10,7 +10,7 @@ from typing import Any
 
 from ._counts import NotReplayed, Table, tables_to_count
 from ._lsn import parse_lsn
-from ._postgres import Server, sql
+from ._postgres.connection import Server, sql
 
 _POLL_SECONDS = 0.1
 

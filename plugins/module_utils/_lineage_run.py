@@ -13,7 +13,6 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from ._clone_source import replication_session
 from ._datadir import DataDir
 from ._datadir_child import run_guarded
 from ._errors import ConnectFailed, PgFleetError, QueryFailed
@@ -31,7 +30,8 @@ from ._lineage import (
     timeline_at,
 )
 from ._lsn import format_lsn, parse_lsn
-from ._source import Source
+from ._postgres.replication import replication_session
+from ._postgres.source import Source
 
 with suppress(ImportError):  # require_psycopg2 says so in the module
     import psycopg2

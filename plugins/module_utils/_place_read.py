@@ -19,10 +19,10 @@ from ._errors import PgFleetError
 from ._host.as_user import call_as
 from ._host.machine import read_text
 from ._host.processes import pids, program, working_directory
-from ._pid_file import read_pid_file
 from ._place import Installed, fleet_of
+from ._postgres.pid_file import read_pid_file
+from ._postgres.settings import read_settings
 from ._server_conf import read_server_conf
-from ._settings import read_settings
 
 CONFIGURATIONS = "/etc/postgresql"
 OWNED_SETTINGS = "conf.d/pgfleet.conf"

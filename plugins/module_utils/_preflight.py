@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ._clone_passfile import check_password
 from ._errors import PgFleetError
 from ._hba.check import check_rules
 from ._hba.wanted import wanted_rules
+from ._postgres.passfile import check_password
 from ._role.names import role_names_problem
 
 _MB = 1024 * 1024

@@ -9,9 +9,9 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ._answer import ACCEPTS, SAID
 from ._errors import PgFleetError
 from ._fleet_findings import Finding, each_once, of_node, summary
+from ._postgres.answer import ACCEPTS, SAID
 from ._restart import limits_below, limits_of
 from ._topology import FORMER, PRIMARY, STANDBY, Node, derive_topology
 

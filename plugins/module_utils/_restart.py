@@ -8,7 +8,7 @@ from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from ._errors import PgFleetError
-from ._settings import as_integer
+from ._postgres.settings import as_integer
 
 #: A standby must allow at least as much of these as its primary (manual: Hot Standby, Administrator's Overview).
 PRIMARY_BOUND = {

@@ -10,12 +10,12 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ._basebackup import divergence
-from ._controldata import CLEAN
 from ._datadir import DataDir
 from ._datadir_place import DirectoryRefused, not_a_cluster
 from ._lineage import FOREVER, Compared, shared_history
 from ._lsn import format_lsn, parse_lsn
-from ._source import Source
+from ._postgres.controldata import CLEAN
+from ._postgres.source import Source
 
 KEPT, FOLLOWED, REWOUND, IMPOSSIBLE = "kept", "followed", "rewound", "impossible"
 REWINDING, READY = "rewinding", "ready"

@@ -10,9 +10,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from ._clone_passfile import passfile_line, passing
-from ._clone_recovery import make_conninfo
-from ._clone_source import conninfo_pairs
 from ._datadir import REWIND_NOTE, DataDir
 from ._datadir_child import run_guarded
 from ._errors import PgFleetError
@@ -20,7 +17,10 @@ from ._host.atomic import sync_directory, write_file
 from ._lineage import PAGE
 from ._lineage_run import LocalWal
 from ._lsn import format_lsn
-from ._postgres import explain_refusal
+from ._postgres.connection import explain_refusal
+from ._postgres.passfile import passfile_line, passing
+from ._postgres.recovery import make_conninfo
+from ._postgres.replication import conninfo_pairs
 from ._rewind import Diverged, read_diverged, read_note
 
 #: More than any server has: the largest value of wal_keep_size.

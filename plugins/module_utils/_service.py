@@ -15,8 +15,8 @@ from typing import Any
 from ._datadir import find_server
 from ._errors import InvalidInput, PgFleetError
 from ._host.processes import children
-from ._pid_file import read_pid_file
-from ._server_words import reason_of
+from ._postgres.pid_file import read_pid_file
+from ._postgres.words import reason_of
 
 LOG_LINES = 15
 _LOG_BYTES = 65536

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ._errors import PgFleetError
-from ._settings import SettingRefused, as_integer, setting_name, setting_texts
+from ._postgres.settings import SettingRefused, as_integer, setting_name, setting_texts
 
 #: Settings that a variable of its own gives, which other nodes and playbooks read too.
 OWNED = {

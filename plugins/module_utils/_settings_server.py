@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ._errors import PgFleetError
-from ._postgres import Server, connect
+from ._postgres.connection import Server, connect
 from ._settings_state import OUR_LINES, InForce, Line, judge
 
 _RELOAD_SECONDS = 10.0

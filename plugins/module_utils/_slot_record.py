@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 
 from ._errors import InvalidInput
-from ._postgres import Server, sql
+from ._postgres.connection import Server, sql
 
 _RECORD = re.compile(r"\s*\[pgfleet slots:([a-z0-9_ ]*)\]")
 

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from ._errors import QueryFailed, SlotConflict
-from ._postgres import Server, connect
+from ._postgres.connection import Server, connect
 from ._slot import LOGICAL, ServerLimits, Slot, SlotPlan, WantedSlot
 
 #: Columns of pg_replication_slots and the major version that brought them.

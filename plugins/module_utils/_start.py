@@ -17,7 +17,7 @@ from ._host.as_user import call_as
 from ._host.files import WantedFile
 from ._host.files_io import look, user_called, write
 from ._host.machine import owner_name
-from ._pid_file import read_pid_file
+from ._postgres.pid_file import read_pid_file
 from ._service import act
 from ._settings_run import PREVIOUS, SettingsRefused, blamed, changes_of, forget_previous, put_back
 from ._settings_server import waiting_settings

@@ -8,8 +8,8 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ._answer import UNREACHABLE
 from ._lsn import lsn_distance, parse_lsn
+from ._postgres.answer import UNREACHABLE
 from ._slot import Slot
 
 PRIMARY = "primary"

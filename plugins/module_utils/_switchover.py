@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ._answer import SAID
 from ._before_change import (
     OperationRefused,
     archive_steps,
@@ -17,8 +16,9 @@ from ._before_change import (
     refuse_stuck_archiver,
     refuse_unfit,
 )
-from ._controldata import CLEAN
 from ._lsn import lsn_distance
+from ._postgres.answer import SAID
+from ._postgres.controldata import CLEAN
 from ._restart import limits_of, refuse_below_primary
 from ._status import STREAMING
 from ._topology import FORMER, PRIMARY, STANDBY, Node, Topology, derive_topology, refuse_unasked_primary

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ._answer import ACCEPTS, FROZEN, HBA, PASSING, REFUSED, SAID, STOPPED
-from ._controldata import CLEAN
 from ._errors import PgFleetError
+from ._postgres.answer import ACCEPTS, FROZEN, HBA, PASSING, REFUSED, SAID, STOPPED
+from ._postgres.controldata import CLEAN
 from ._status import STREAMING
 
 PRIMARY = "primary"

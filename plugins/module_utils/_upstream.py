@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ._lsn import parse_lsn
-from ._postgres import explain_refusal
+from ._postgres.connection import explain_refusal
 from ._reasons import Reason, reason
 from ._status import Status, Upstream
 

@@ -272,15 +272,15 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import following_spec
 from ansible_collections.pgfleet.cluster.plugins.module_utils._basebackup import CLONED, REPLACED
 from ansible_collections.pgfleet.cluster.plugins.module_utils._clone import Clone, Done, Look
-from ansible_collections.pgfleet.cluster.plugins.module_utils._clone_recovery import shown_settings
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_around import Finished, settle
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_owner import as_owner, refuse_unwritable
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_place import Plan
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_swap import lock, refuse_busy
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import InvalidInput
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
-from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import require_psycopg2
-from ansible_collections.pgfleet.cluster.plugins.module_utils._settings import read_settings
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connection import require_psycopg2
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.recovery import shown_settings
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.settings import read_settings
 
 NO_COPY = dict.fromkeys(("bytes", "seconds", "mb_per_s", "start_lsn", "end_lsn"))
 

@@ -150,14 +150,6 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._archiver import hanging_command, settle_archive
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import following_spec
-from ansible_collections.pgfleet.cluster.plugins.module_utils._clone_passfile import check_passfile
-from ansible_collections.pgfleet.cluster.plugins.module_utils._clone_recovery import AUTO_CONF, parse_conninfo
-from ansible_collections.pgfleet.cluster.plugins.module_utils._clone_source import (
-    check_slot,
-    conninfo_pairs,
-    replication_session,
-    wanted_recovery,
-)
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import DataDir, inspect, programs_of
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_owner import as_owner
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_place import DirectoryRefused
@@ -171,17 +163,25 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._demote import (
 )
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import ConnectFailed, PgFleetError, QueryFailed
 from ansible_collections.pgfleet.cluster.plugins.module_utils._handover import BEGUN, name_of
-from ansible_collections.pgfleet.cluster.plugins.module_utils._local_session import local_session
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
-from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import Server, require_psycopg2
-from ansible_collections.pgfleet.cluster.plugins.module_utils._reservation import require
-from ansible_collections.pgfleet.cluster.plugins.module_utils._service import act
-from ansible_collections.pgfleet.cluster.plugins.module_utils._settings import read_settings
-from ansible_collections.pgfleet.cluster.plugins.module_utils._standby_files import (
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connection import Server, require_psycopg2
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.local import local_session
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.passfile import check_passfile
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.recovery import AUTO_CONF, parse_conninfo
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.replication import (
+    check_slot,
+    conninfo_pairs,
+    replication_session,
+    wanted_recovery,
+)
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.settings import read_settings
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.standby import (
     make_standby,
     read_text,
     unmake_standby,
 )
+from ansible_collections.pgfleet.cluster.plugins.module_utils._reservation import require
+from ansible_collections.pgfleet.cluster.plugins.module_utils._service import act
 
 POLL_SECONDS = 0.02
 HANDOVER_SECONDS = 30.0

@@ -120,15 +120,19 @@ from typing import Any, NoReturn
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import connection_spec
-from ansible_collections.pgfleet.cluster.plugins.module_utils._clone_passfile import (
+from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import ConnectFailed, PgFleetError
+from ansible_collections.pgfleet.cluster.plugins.module_utils._host.atomic import write_file
+from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connection import (
+    Server,
+    connect,
+    require_psycopg2,
+)
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.passfile import (
     check_password,
     find_password,
     read_passfile,
 )
-from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import ConnectFailed, PgFleetError
-from ansible_collections.pgfleet.cluster.plugins.module_utils._host.atomic import write_file
-from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
-from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import Server, connect, require_psycopg2
 from ansible_collections.pgfleet.cluster.plugins.module_utils._role.plan import (
     REWIND,
     RolePlan,

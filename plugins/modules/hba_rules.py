@@ -146,7 +146,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._hba.server import
 from ansible_collections.pgfleet.cluster.plugins.module_utils._hba.wanted import wanted_rules
 from ansible_collections.pgfleet.cluster.plugins.module_utils._host.files_io import user_called
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
-from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import require_psycopg2
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connection import require_psycopg2
 
 
 def wanted_blocks(params: dict[str, Any]) -> WantedBlocks:

@@ -323,7 +323,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._place_read import
     same_path,
     server_of,
 )
-from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import PSYCOPG2_ERROR
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connection import PSYCOPG2_ERROR
 from ansible_collections.pgfleet.cluster.plugins.module_utils._surroundings import show_unit
 from ansible_collections.pgfleet.cluster.plugins.module_utils._why_stopped import unit_state
 

@@ -141,7 +141,11 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import co
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError, QueryFailed
 from ansible_collections.pgfleet.cluster.plugins.module_utils._handover import Handover, read_handover
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
-from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import Server, connect, require_psycopg2
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connection import (
+    Server,
+    connect,
+    require_psycopg2,
+)
 from ansible_collections.pgfleet.cluster.plugins.module_utils._promote import (
     Candidate,
     Conditions,

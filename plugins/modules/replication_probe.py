@@ -92,7 +92,11 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import connection_spec
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError, QueryFailed
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
-from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import Server, connect, require_psycopg2
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connection import (
+    Server,
+    connect,
+    require_psycopg2,
+)
 
 READ_ONLY_TRANSACTION = "25006"
 POLL_SECONDS = 0.002

@@ -457,7 +457,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import co
 from ansible_collections.pgfleet.cluster.plugins.module_utils._expectations import Expectations
 from ansible_collections.pgfleet.cluster.plugins.module_utils._look import look_until
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
-from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import require_psycopg2
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connection import require_psycopg2
 
 EXPECT_SPEC: dict[str, Any] = {
     "role": {"type": "str", "choices": ["primary", "standby"]},

@@ -91,8 +91,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import SSL_MODES
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
-from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import require_psycopg2
-from ansible_collections.pgfleet.cluster.plugins.module_utils._ways import closed, try_ways
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connection import require_psycopg2
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.ways import closed, try_ways
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:

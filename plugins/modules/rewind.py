@@ -142,13 +142,6 @@ from typing import Any, NoReturn
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import following_spec
-from ansible_collections.pgfleet.cluster.plugins.module_utils._clone_passfile import check_passfile
-from ansible_collections.pgfleet.cluster.plugins.module_utils._clone_source import (
-    check_slot,
-    read_source,
-    replication_session,
-    wanted_recovery,
-)
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import DataDir, find_bin_dir, inspect
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_owner import as_owner
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_swap import lock, refuse_busy
@@ -156,7 +149,16 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._lineage import Co
 from ansible_collections.pgfleet.cluster.plugins.module_utils._lineage_run import Comparison
 from ansible_collections.pgfleet.cluster.plugins.module_utils._lsn import format_lsn
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
-from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import require_psycopg2
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connection import require_psycopg2
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.passfile import check_passfile
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.replication import (
+    check_slot,
+    read_source,
+    replication_session,
+    wanted_recovery,
+)
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.source import Source
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.standby import make_standby
 from ansible_collections.pgfleet.cluster.plugins.module_utils._rewind import (
     IMPOSSIBLE,
     READY,
@@ -177,8 +179,6 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._rewind_run import
     recover,
     uses_archive,
 )
-from ansible_collections.pgfleet.cluster.plugins.module_utils._source import Source
-from ansible_collections.pgfleet.cluster.plugins.module_utils._standby_files import make_standby
 
 
 @dataclass(frozen=True)

@@ -135,9 +135,9 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._host.files_io imp
     write,
 )
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
-from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import require_psycopg2
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connection import require_psycopg2
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.settings import changes_between, settings_file
 from ansible_collections.pgfleet.cluster.plugins.module_utils._rehearsal import Place
-from ansible_collections.pgfleet.cluster.plugins.module_utils._settings import changes_between, settings_file
 from ansible_collections.pgfleet.cluster.plugins.module_utils._settings_run import (
     bring_into_force,
     changes_of,

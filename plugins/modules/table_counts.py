@@ -132,7 +132,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._counts_server imp
     wait_for_replay,
 )
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
-from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import connect, require_psycopg2
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connection import connect, require_psycopg2
 
 
 def run(params: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._basebackup import
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import DataDir
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_place import Beside, Place
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
-from ansible_collections.pgfleet.cluster.plugins.module_utils._source import Source
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.source import Source
 
 PRIMARY = Source("primary:5432", 150004, "700", timeline=1, position=0x5000000)
 #: The same system after two failovers: timeline 1 was left at 0/3000000, timeline 2 at 0/4000000.

@@ -8,11 +8,10 @@ import os
 
 import pytest
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils import _clone_passfile as passfile
-from ansible_collections.pgfleet.cluster.plugins.module_utils import _clone_recovery as recovery
 from ansible_collections.pgfleet.cluster.plugins.module_utils._clone_run import CopyOptions, copy_command, free_bytes
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
-from ansible_collections.pgfleet.cluster.plugins.module_utils._settings import read_settings, write_settings
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import passfile, recovery
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.settings import read_settings, write_settings
 
 PLAIN = {"user": "replicator", "host": "primary", "port": "5432"}
 

@@ -7,7 +7,6 @@ import os
 
 import pytest
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._controldata import parse_controldata, parse_history
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import (
     DataDir,
     ProgramsMissing,
@@ -17,6 +16,10 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import (
     programs_of,
 )
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_owner import SystemRefused, as_owner
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.controldata import (
+    parse_controldata,
+    parse_history,
+)
 
 CONTROL = """\
 pg_control version number:            1300

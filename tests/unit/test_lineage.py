@@ -22,7 +22,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._lineage import (
     shared_history,
     timeline_at,
 )
-from ansible_collections.pgfleet.cluster.plugins.module_utils._source import Source
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.source import Source
 
 MB = 1024 * 1024
 SEGMENT = 16 * MB

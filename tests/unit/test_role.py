@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from ansible_collections.pgfleet.cluster.plugins.filter.cluster import refused_logins, stale_passfiles, text_of_passfile
-from ansible_collections.pgfleet.cluster.plugins.module_utils._clone_passfile import (
+from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
+from ansible_collections.pgfleet.cluster.plugins.module_utils._host.files import digest_of
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.passfile import (
     check_password,
     find_password,
     passfile_text,
 )
-from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
-from ansible_collections.pgfleet.cluster.plugins.module_utils._host.files import digest_of
 from ansible_collections.pgfleet.cluster.plugins.module_utils._role.names import role_names_problem
 from ansible_collections.pgfleet.cluster.plugins.module_utils._role.plan import (
     REPLICATION,

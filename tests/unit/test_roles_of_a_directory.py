@@ -13,6 +13,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._demote import pla
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._handover import Handover, name_of, read_handover
 from ansible_collections.pgfleet.cluster.plugins.module_utils._lineage import Compared
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.source import Source
 from ansible_collections.pgfleet.cluster.plugins.module_utils._promote import Candidate, Conditions, may_promote
 from ansible_collections.pgfleet.cluster.plugins.module_utils._rewind import (
     plan_rewind,
@@ -20,7 +21,6 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._rewind import (
     read_note,
     reconsider,
 )
-from ansible_collections.pgfleet.cluster.plugins.module_utils._source import Source
 
 
 def outcome(plan: Callable[..., Any], *facts: Any) -> Any:

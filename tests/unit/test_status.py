@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import InvalidInput
 from ansible_collections.pgfleet.cluster.plugins.module_utils._expectations import Expectations, check
 from ansible_collections.pgfleet.cluster.plugins.module_utils._findings import findings
-from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import REFUSALS
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connection import REFUSALS
 from ansible_collections.pgfleet.cluster.plugins.module_utils._reasons import REMEDIES, reason, unique
 from ansible_collections.pgfleet.cluster.plugins.module_utils._slot import Slot
 from ansible_collections.pgfleet.cluster.plugins.module_utils._status import (

@@ -19,7 +19,7 @@ from typing import Any
 
 from .._errors import ConnectFailed, PgFleetError
 from .._host.as_user import call_as
-from .._local_session import local_session
+from .._postgres.local import local_session
 from .file import WantedBlocks, lines_of, plan_text, read_text
 from .rule import SECRET_OPTIONS, parse_line
 

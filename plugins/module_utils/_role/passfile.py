@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from .._clone_passfile import passfile_text, read_passfile
 from .._errors import ConnectFailed
 from .._host.as_user import call_as
 from .._host.atomic import write_file
 from .._host.files_io import user_called
+from .._postgres.passfile import passfile_text, read_passfile
 from .server import prove_login
 
 BEFORE = ".before"

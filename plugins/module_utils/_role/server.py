@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from .._errors import ConnectFailed, PgFleetError, QueryFailed
-from .._postgres import Server, connect, sql
+from .._postgres.connection import Server, connect, sql
 from .plan import REWIND_FUNCTIONS, Role, RolePlan
 from .scram import matches, new_verifier
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ._errors import ConnectFailed
-from ._pid_file import read_pid_file
-from ._postgres import Server, connect
+from .._errors import ConnectFailed
+from .connection import Server, connect
+from .pid_file import read_pid_file
 
 
 @contextmanager

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from ._errors import PgFleetError
-from ._host.atomic import make_parents, write_file
+from .._errors import PgFleetError
+from .._host.atomic import make_parents, write_file
 
 #: What clients before PostgreSQL 14 take.
 LONGEST_PASSWORD = 1024

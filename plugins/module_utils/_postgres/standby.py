@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import os
 
-from ._clone_recovery import AUTO_CONF, Recovery
-from ._host.atomic import sync_directory, write_file
-from ._settings import write_settings
+from .._host.atomic import sync_directory, write_file
+from .recovery import AUTO_CONF, Recovery
+from .settings import write_settings
 
 SIGNAL = "standby.signal"
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ._controldata import History
+from .controldata import History
 
 
 @dataclass(frozen=True)

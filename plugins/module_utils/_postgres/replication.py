@@ -12,12 +12,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from ._clone_recovery import DEAD_PEER, Recovery
-from ._controldata import History, parse_history
-from ._errors import ConnectFailed, PgFleetError, QueryFailed
-from ._lsn import parse_lsn
-from ._postgres import Server, connect
-from ._source import Source
+from .._errors import ConnectFailed, PgFleetError, QueryFailed
+from .._lsn import parse_lsn
+from .connection import Server, connect
+from .controldata import History, parse_history
+from .recovery import DEAD_PEER, Recovery
+from .source import Source
 
 with suppress(ImportError):  # require_psycopg2 says so in the module
     import psycopg2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._answer import (
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.answer import (
     NO_REPLY,
     SAID,
     SPOKEN,
@@ -12,8 +12,8 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._answer import (
     answer_of_sqlstate,
     own_words,
 )
-from ansible_collections.pgfleet.cluster.plugins.module_utils._knock import Knock, read_reply
-from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import explain_refusal
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connection import explain_refusal
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.knock import Knock, read_reply
 
 AT = 'connection to server on socket "/run/.s.PGSQL.5432" failed: '
 WORDS: dict[str, tuple[str, str]] = {

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from ._host.machine import read_text
+from .._host.machine import read_text
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._pid_file import PidFile, parse_pid_file
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.pid_file import PidFile, parse_pid_file
 
 LINES = "4711\n/var/lib/postgresql/17/main\n1764000000\n5432\n/var/run/postgresql\nlocalhost\n  5432001 12\nready   \n"
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
-from ansible_collections.pgfleet.cluster.plugins.module_utils._settings import (
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.settings import (
     SettingRefused,
     as_integer,
     changes_between,

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ._settings import read_settings
+from .settings import read_settings
 
 with suppress(ImportError):  # require_psycopg2 says so in the module
     import psycopg2

@@ -12,9 +12,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ._answer import own_words
-from ._clone_recovery import DEAD_PEER
-from ._errors import ConnectFailed, MissingFeature, PgFleetError, QueryFailed
+from .._errors import ConnectFailed, MissingFeature, PgFleetError, QueryFailed
+from .answer import own_words
+from .recovery import DEAD_PEER
 
 try:
     import psycopg2

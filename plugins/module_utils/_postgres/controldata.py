@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ._lsn import parse_lsn
+from .._lsn import parse_lsn
 
 #: Timelines that came before one, oldest first, each with the position at which it was left.
 History = tuple[tuple[int, int], ...]

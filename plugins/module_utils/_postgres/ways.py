@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ._clone_passfile import check_passfile
-from ._clone_source import check_slot
-from ._errors import PgFleetError
-from ._postgres import connect
+from .._errors import PgFleetError
+from .connection import connect
+from .passfile import check_passfile
+from .replication import check_slot
 
 _MOST_AT_ONCE = 16
 _POLL_SECONDS = 0.2

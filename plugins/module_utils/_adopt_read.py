@@ -16,7 +16,7 @@ from ._datadir import find_server
 from ._host.machine import owner_name, read_text
 from ._place_read import OWNED_SETTINGS
 from ._postgres.settings import read_settings
-from ._server_conf import ServerConf, read_server_conf
+from ._settings.conf import ServerConf, read_server_conf
 
 _SQL = """
 SELECT json_build_object(

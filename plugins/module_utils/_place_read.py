@@ -22,7 +22,7 @@ from ._host.processes import pids, program, working_directory
 from ._place import Installed, fleet_of
 from ._postgres.pid_file import read_pid_file
 from ._postgres.settings import read_settings
-from ._server_conf import read_server_conf
+from ._settings.conf import read_server_conf
 
 CONFIGURATIONS = "/etc/postgresql"
 OWNED_SETTINGS = "conf.d/pgfleet.conf"

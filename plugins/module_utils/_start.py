@@ -19,8 +19,8 @@ from ._host.files_io import look, user_called, write
 from ._host.machine import owner_name
 from ._postgres.pid_file import read_pid_file
 from ._service import act
-from ._settings_run import PREVIOUS, SettingsRefused, blamed, changes_of, forget_previous, put_back
-from ._settings_server import waiting_settings
+from ._settings.apply import PREVIOUS, SettingsRefused, blamed, changes_of, forget_previous, put_back
+from ._settings.server import waiting_settings
 
 
 def start_or_go_back(params: Mapping[str, Any], action: str, bin_dir: str) -> None:

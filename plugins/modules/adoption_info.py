@@ -166,7 +166,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._main import concl
 from ansible_collections.pgfleet.cluster.plugins.module_utils._place_read import OWNED_SETTINGS
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.settings import setting_texts, settings_file
 from ansible_collections.pgfleet.cluster.plugins.module_utils._restart import PRIMARY_BOUND
-from ansible_collections.pgfleet.cluster.plugins.module_utils._server_conf import read_server_conf
+from ansible_collections.pgfleet.cluster.plugins.module_utils._settings.conf import read_server_conf
 
 
 def plan(params: dict[str, Any]) -> Adoption:

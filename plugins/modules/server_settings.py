@@ -137,8 +137,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._host.files_io imp
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connection import require_psycopg2
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.settings import changes_between, settings_file
-from ansible_collections.pgfleet.cluster.plugins.module_utils._rehearsal import Place
-from ansible_collections.pgfleet.cluster.plugins.module_utils._settings_run import (
+from ansible_collections.pgfleet.cluster.plugins.module_utils._settings.apply import (
     bring_into_force,
     changes_of,
     keep_previous,
@@ -146,7 +145,8 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._settings_run impo
     previous_text,
     refuse_what_cannot_start,
 )
-from ansible_collections.pgfleet.cluster.plugins.module_utils._settings_server import judge_now, waiting_settings
+from ansible_collections.pgfleet.cluster.plugins.module_utils._settings.rehearsal import Place
+from ansible_collections.pgfleet.cluster.plugins.module_utils._settings.server import judge_now, waiting_settings
 
 OURS = "conf.d/pgfleet.conf"
 

@@ -20,7 +20,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._adopt import (
 )
 from ansible_collections.pgfleet.cluster.plugins.module_utils._adopt_read import covers
 from ansible_collections.pgfleet.cluster.plugins.module_utils._adopt_role import is_password, refuse_taken_role
-from ansible_collections.pgfleet.cluster.plugins.module_utils._server_conf import read_server_conf
+from ansible_collections.pgfleet.cluster.plugins.module_utils._settings.conf import read_server_conf
 
 RUNNING = {
     "wal_level": "replica",

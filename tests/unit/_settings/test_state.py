@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.words import is_about_memory, reason_of
-from ansible_collections.pgfleet.cluster.plugins.module_utils._settings_state import (
+from ansible_collections.pgfleet.cluster.plugins.module_utils._settings.state import (
     Line,
     judge,
     override_of,

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ._postgres.words import is_about_memory, reason_of
+from .._postgres.words import is_about_memory, reason_of
 
 _SECONDS = 60
 _REACHED = "\npgfleet-rehearsal:startup: "

@@ -8,9 +8,9 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ._errors import PgFleetError
-from ._postgres.connection import Server, connect
-from ._settings_state import OUR_LINES, InForce, Line, judge
+from .._errors import PgFleetError
+from .._postgres.connection import Server, connect
+from .state import OUR_LINES, InForce, Line, judge
 
 _RELOAD_SECONDS = 10.0
 _POLL_SECONDS = 0.05

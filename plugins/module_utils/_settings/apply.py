@@ -15,14 +15,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from ._datadir import find_server
-from ._errors import PgFleetError
-from ._host.files import FoundFile, WantedFile
-from ._host.files_io import look, user_called, validate, write
-from ._postgres.settings import changes_between, read_settings
-from ._rehearsal import Place, Rehearsal, rehearse
-from ._settings_server import contexts, reload_and_judge, waiting_settings
-from ._settings_state import InForce, same_value
+from .._datadir import find_server
+from .._errors import PgFleetError
+from .._host.files import FoundFile, WantedFile
+from .._host.files_io import look, user_called, validate, write
+from .._postgres.settings import changes_between, read_settings
+from .rehearsal import Place, Rehearsal, rehearse
+from .server import contexts, reload_and_judge, waiting_settings
+from .state import InForce, same_value
 
 PREVIOUS = ".previous"
 _SHOWN = 4

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ._postgres.settings import as_integer
+from .._postgres.settings import as_integer
 
 AUTO_CONF = "postgresql.auto.conf"
 #: Sources that belong to one session, database or role: what the server itself works with cannot be seen behind them.

@@ -8,9 +8,9 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ._host.machine import read_text
-from ._postgres.recovery import AUTO_CONF
-from ._postgres.settings import settings_in_order
+from .._host.machine import read_text
+from .._postgres.recovery import AUTO_CONF
+from .._postgres.settings import settings_in_order
 
 _DEEPEST = 10
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ._errors import PgFleetError
-from ._slot import LOGICAL
+from ._slot.plan import LOGICAL
 
 #: Seconds without any success after which an archiver that has work counts as stuck.
 ARCHIVE_PATIENCE = 60.0

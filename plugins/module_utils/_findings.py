@@ -10,7 +10,7 @@ from typing import Any
 
 from ._before_change import archive_trouble
 from ._reasons import Reason, reason
-from ._slot import Slot
+from ._slot.plan import Slot
 from ._status import STREAMING, Standby, Status
 
 #: Longer than a server under load needs to answer a login.

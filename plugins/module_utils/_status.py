@@ -10,7 +10,7 @@ from typing import Any
 
 from ._lsn import lsn_distance, parse_lsn
 from ._postgres.answer import UNREACHABLE
-from ._slot import Slot
+from ._slot.plan import Slot
 
 PRIMARY = "primary"
 STANDBY = "standby"

@@ -15,7 +15,7 @@ from ._postgres.answer import ACCEPTS, TOO_MANY, own_words
 from ._postgres.connection import Server, address_of, connect, version_text
 from ._postgres.recovery import parse_conninfo
 from ._settings.state import Line, override_of
-from ._slot_server import read_slots
+from ._slot.server import read_slots
 from ._status import (
     PRIMARY,
     STANDBY,

@@ -218,7 +218,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import co
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import InvalidInput
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connection import connect, require_psycopg2
-from ansible_collections.pgfleet.cluster.plugins.module_utils._slot import (
+from ansible_collections.pgfleet.cluster.plugins.module_utils._slot.plan import (
     Policy,
     Slot,
     SlotPlan,
@@ -226,8 +226,8 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._slot import (
     plan_slots,
     record_of,
 )
-from ansible_collections.pgfleet.cluster.plugins.module_utils._slot_record import SlotRecord
-from ansible_collections.pgfleet.cluster.plugins.module_utils._slot_server import (
+from ansible_collections.pgfleet.cluster.plugins.module_utils._slot.record import SlotRecord
+from ansible_collections.pgfleet.cluster.plugins.module_utils._slot.server import (
     apply_slots,
     read_limits,
     read_slots,

@@ -13,7 +13,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._expectations impo
 from ansible_collections.pgfleet.cluster.plugins.module_utils._findings import findings
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connection import REFUSALS
 from ansible_collections.pgfleet.cluster.plugins.module_utils._reasons import REMEDIES, reason, unique
-from ansible_collections.pgfleet.cluster.plugins.module_utils._slot import Slot
+from ansible_collections.pgfleet.cluster.plugins.module_utils._slot.plan import Slot
 from ansible_collections.pgfleet.cluster.plugins.module_utils._status import (
     Archiver,
     Checksums,

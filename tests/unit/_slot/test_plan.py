@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import InvalidInput, SlotConflict
-from ansible_collections.pgfleet.cluster.plugins.module_utils._slot import (
+from ansible_collections.pgfleet.cluster.plugins.module_utils._slot.plan import (
     Policy,
     ServerLimits,
     Slot,
@@ -15,7 +15,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._slot import (
     plan_slots,
     record_of,
 )
-from ansible_collections.pgfleet.cluster.plugins.module_utils._slot_record import recorded_slots, with_record
+from ansible_collections.pgfleet.cluster.plugins.module_utils._slot.record import recorded_slots, with_record
 
 A = Slot("a", "physical", restart_lsn="0/3000000", wal_status="reserved", two_phase=False)
 B = replace(A, name="b")

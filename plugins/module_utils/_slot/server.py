@@ -7,9 +7,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ._errors import QueryFailed, SlotConflict
-from ._postgres.connection import Server, connect
-from ._slot import LOGICAL, ServerLimits, Slot, SlotPlan, WantedSlot
+from .._errors import QueryFailed, SlotConflict
+from .._postgres.connection import Server, connect
+from .plan import LOGICAL, ServerLimits, Slot, SlotPlan, WantedSlot
 
 #: Columns of pg_replication_slots and the major version that brought them.
 _NEWER_COLUMNS = {

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from ._errors import InvalidInput
-from ._postgres.connection import Server, sql
+from .._errors import InvalidInput
+from .._postgres.connection import Server, sql
 
 _RECORD = re.compile(r"\s*\[pgfleet slots:([a-z0-9_ ]*)\]")
 

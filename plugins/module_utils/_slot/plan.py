@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ._errors import InvalidInput, SlotConflict
+from .._errors import InvalidInput, SlotConflict
 
 PHYSICAL = "physical"
 LOGICAL = "logical"

@@ -124,8 +124,8 @@ from typing import Any, NoReturn
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import connection_spec
-from ansible_collections.pgfleet.cluster.plugins.module_utils._counts import compare_counts, expected_rows, refusal
-from ansible_collections.pgfleet.cluster.plugins.module_utils._counts_server import (
+from ansible_collections.pgfleet.cluster.plugins.module_utils._counts.plan import compare_counts, expected_rows, refusal
+from ansible_collections.pgfleet.cluster.plugins.module_utils._counts.server import (
     count_rows,
     read_database,
     read_position,

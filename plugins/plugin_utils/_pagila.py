@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._counts import compare_counts
+from ansible_collections.pgfleet.cluster.plugins.module_utils._counts.plan import compare_counts
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 
 CUSTOM = "custom"

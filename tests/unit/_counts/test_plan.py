@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._counts import (
+from ansible_collections.pgfleet.cluster.plugins.module_utils._counts.plan import (
     Difference,
     Table,
     compare_counts,

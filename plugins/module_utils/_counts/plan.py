@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ._errors import InvalidInput, PgFleetError
+from .._errors import InvalidInput, PgFleetError
 
 
 class CountsDiffer(PgFleetError):

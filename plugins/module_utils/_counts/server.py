@@ -8,9 +8,9 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from ._counts import NotReplayed, Table, tables_to_count
-from ._lsn import parse_lsn
-from ._postgres.connection import Server, sql
+from .._lsn import parse_lsn
+from .._postgres.connection import Server, sql
+from .plan import NotReplayed, Table, tables_to_count
 
 _POLL_SECONDS = 0.1
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ._adopt import AdoptionRefused, FoundServer
-from ._datadir import find_server
+from ._datadir.facts import find_server
 from ._host.machine import owner_name, read_text
 from ._place_read import OWNED_SETTINGS
 from ._postgres.settings import read_settings

@@ -12,7 +12,7 @@ import time
 from typing import Any
 
 from ._before_change import ARCHIVE_REMEDY, OperationRefused
-from ._datadir import find_server
+from ._datadir.facts import find_server
 from ._host.processes import children, words
 from ._postgres.connection import Server
 

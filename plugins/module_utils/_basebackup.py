@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ._datadir import DataDir
-from ._datadir_place import KEPT, DirectoryRefused, Place, Plan, not_a_cluster, refuse_obstacles, why_vacant
+from ._datadir.facts import DataDir
+from ._datadir.place import KEPT, DirectoryRefused, Place, Plan, not_a_cluster, refuse_obstacles, why_vacant
 from ._errors import MissingFeature
 from ._lsn import format_lsn
 from ._postgres.source import Source

@@ -11,12 +11,12 @@ from typing import Any
 
 from ._basebackup import REPLACED, CloneFacts, find_problem, plan_clone
 from ._clone_run import Copied, CopyOptions, copy, free_bytes, refuse_too_large, verify
-from ._datadir import DataDir, bin_dir_version, find_bin_dir, inspect
-from ._datadir_around import check_paths, look_around
-from ._datadir_child import end_orphans
-from ._datadir_owner import refuse_unwritable
-from ._datadir_place import Plan
-from ._datadir_swap import Work, begin, clean, commit, finish, leftover_bytes, new_work, outside_directories
+from ._datadir.around import check_paths, look_around
+from ._datadir.facts import DataDir, bin_dir_version, find_bin_dir, inspect
+from ._datadir.owner import refuse_unwritable
+from ._datadir.place import Plan
+from ._datadir.process import end_orphans
+from ._datadir.swap import Work, begin, clean, commit, finish, leftover_bytes, new_work, outside_directories
 from ._host.atomic import write_file
 from ._lineage_run import Comparison
 from ._postgres.passfile import check_passfile, passfile_line, read_passfile, save_passfile, with_password

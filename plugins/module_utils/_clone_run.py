@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ._datadir import INCOMING
-from ._datadir_child import guarded, run_guarded
-from ._datadir_owner import nearest_directory
+from ._datadir.facts import INCOMING
+from ._datadir.owner import nearest_directory
+from ._datadir.process import guarded, run_guarded
 from ._errors import InvalidInput, MissingFeature, PgFleetError
 from ._lsn import format_lsn, parse_lsn
 from ._postgres.connection import explain_refusal

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ._datadir import DataDir
+from ._datadir.facts import DataDir
 from ._lsn import parse_lsn
 from ._postgres.controldata import History
 from ._postgres.source import Source

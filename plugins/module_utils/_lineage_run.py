@@ -13,8 +13,8 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from ._datadir import DataDir
-from ._datadir_child import run_guarded
+from ._datadir.facts import DataDir
+from ._datadir.process import run_guarded
 from ._errors import ConnectFailed, PgFleetError, QueryFailed
 from ._lineage import (
     Checkpoint,

@@ -12,9 +12,9 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from ._datadir import find_server
-from ._datadir_owner import nearest_directory
-from ._datadir_swap import outside_directories
+from ._datadir.facts import find_server
+from ._datadir.owner import nearest_directory
+from ._datadir.swap import outside_directories
 from ._errors import PgFleetError
 from ._host.as_user import call_as
 from ._host.machine import read_text

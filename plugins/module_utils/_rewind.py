@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ._basebackup import divergence
-from ._datadir import DataDir
-from ._datadir_place import DirectoryRefused, not_a_cluster
+from ._datadir.facts import DataDir
+from ._datadir.place import DirectoryRefused, not_a_cluster
 from ._lineage import FOREVER, Compared, shared_history
 from ._lsn import format_lsn, parse_lsn
 from ._postgres.controldata import CLEAN

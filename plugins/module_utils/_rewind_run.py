@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from ._datadir import REWIND_NOTE, DataDir
-from ._datadir_child import run_guarded
+from ._datadir.facts import REWIND_NOTE, DataDir
+from ._datadir.process import run_guarded
 from ._errors import PgFleetError
 from ._host.atomic import sync_directory, write_file
 from ._lineage import PAGE

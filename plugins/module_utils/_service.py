@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from ._datadir import find_server
+from ._datadir.facts import find_server
 from ._errors import InvalidInput, PgFleetError
 from ._host.processes import children
 from ._postgres.pid_file import read_pid_file

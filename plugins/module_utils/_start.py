@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ._argspec import connection_spec
-from ._datadir import find_server
+from ._datadir.facts import find_server
 from ._errors import PgFleetError
 from ._host.as_user import call_as
 from ._host.files import WantedFile

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ._datadir import DataDir, find_bin_dir, inspect
+from ._datadir.facts import DataDir, find_bin_dir, inspect
 from ._errors import ConnectFailed, PgFleetError
 from ._host.processes import STOPPED as BY_A_SIGNAL
 from ._host.processes import WAITING_FOR_DISK, read_process

@@ -272,10 +272,10 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import following_spec
 from ansible_collections.pgfleet.cluster.plugins.module_utils._basebackup import CLONED, REPLACED
 from ansible_collections.pgfleet.cluster.plugins.module_utils._clone import Clone, Done, Look
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_around import Finished, settle
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_owner import as_owner, refuse_unwritable
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_place import Plan
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_swap import lock, refuse_busy
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.around import Finished, settle
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.owner import as_owner, refuse_unwritable
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.place import Plan
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.swap import lock, refuse_busy
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import InvalidInput
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connection import require_psycopg2

@@ -150,10 +150,10 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._archiver import hanging_command, settle_archive
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import following_spec
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import DataDir, inspect, programs_of
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_owner import as_owner
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_place import DirectoryRefused
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_swap import lock
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.facts import DataDir, inspect, programs_of
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.owner import as_owner
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.place import DirectoryRefused
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.swap import lock
 from ansible_collections.pgfleet.cluster.plugins.module_utils._demote import (
     DemotePlan,
     Handing,

@@ -155,22 +155,22 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import (
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.around import check_paths, look_around, settle
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.facts import (
     DataDir,
     bin_dir_version,
     inspect,
     programs_of,
 )
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_around import check_paths, look_around, settle
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_child import end_orphans, run_guarded
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_init import (
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.init import (
     CREATED,
     init_command,
     plan_init,
 )
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_owner import as_owner, refuse_unwritable
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_place import Plan
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_swap import (
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.owner import as_owner, refuse_unwritable
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.place import Plan
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.process import end_orphans, run_guarded
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.swap import (
     begin,
     clean,
     commit,

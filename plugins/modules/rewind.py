@@ -142,9 +142,9 @@ from typing import Any, NoReturn
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import following_spec
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import DataDir, find_bin_dir, inspect
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_owner import as_owner
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_swap import lock, refuse_busy
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.facts import DataDir, find_bin_dir, inspect
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.owner import as_owner
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.swap import lock, refuse_busy
 from ansible_collections.pgfleet.cluster.plugins.module_utils._lineage import Compared
 from ansible_collections.pgfleet.cluster.plugins.module_utils._lineage_run import Comparison
 from ansible_collections.pgfleet.cluster.plugins.module_utils._lsn import format_lsn

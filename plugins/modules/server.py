@@ -136,7 +136,7 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import inspect, programs_of
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.facts import inspect, programs_of
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._host.files import WantedFile
 from ansible_collections.pgfleet.cluster.plugins.module_utils._host.files_io import look, user_called, write

@@ -126,7 +126,7 @@ from typing import Any, NoReturn
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import connection_spec
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import find_server, programs_of
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.facts import find_server, programs_of
 from ansible_collections.pgfleet.cluster.plugins.module_utils._host.files import FoundFile, WantedFile, file_diff
 from ansible_collections.pgfleet.cluster.plugins.module_utils._host.files_io import (
     look,

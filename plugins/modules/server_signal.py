@@ -75,7 +75,7 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import inspect, programs_of
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.facts import inspect, programs_of
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._host.processes import (
     STOPPED,

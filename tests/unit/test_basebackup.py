@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._basebackup import CloneFacts, plan_clone
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import DataDir
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_place import Beside, Place
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.facts import DataDir
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.place import Beside, Place
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.source import Source
 

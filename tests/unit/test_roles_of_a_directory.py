@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import DataDir
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.facts import DataDir
 from ansible_collections.pgfleet.cluster.plugins.module_utils._demote import plan_demote, plan_restore
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._handover import Handover, name_of, read_handover

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from .._datadir import find_server
+from .._datadir.facts import find_server
 from .._errors import PgFleetError
 from .._host.files import FoundFile, WantedFile
 from .._host.files_io import look, user_called, validate, write

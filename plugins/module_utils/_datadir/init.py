@@ -8,8 +8,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from ._datadir import INCOMING
-from ._datadir_place import KEPT, MOVE_AWAY, DirectoryRefused, Place, Plan, not_a_cluster, refuse_obstacles, why_vacant
+from .facts import INCOMING
+from .place import KEPT, MOVE_AWAY, DirectoryRefused, Place, Plan, not_a_cluster, refuse_obstacles, why_vacant
 
 CREATED = "created"
 

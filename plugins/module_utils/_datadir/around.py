@@ -8,11 +8,11 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ._datadir import INCOMING, DataDir
-from ._datadir_child import end_orphans
-from ._datadir_place import Beside, Place
-from ._datadir_swap import SWAPPING, clean, finish, outside_directories, read_work
-from ._errors import InvalidInput
+from .._errors import InvalidInput
+from .facts import INCOMING, DataDir
+from .place import Beside, Place
+from .process import end_orphans
+from .swap import SWAPPING, clean, finish, outside_directories, read_work
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from ._errors import PgFleetError
+from .._errors import PgFleetError
 
 _CODES = {
     errno.EACCES: ("not_permitted", "Run the task as the owner of the directory (become_user)."),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils import _datadir_swap as swap
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import swap
 
 STEPS = ("rename", "symlink", "unlink", "rmdir")
 

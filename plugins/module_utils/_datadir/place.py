@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ._datadir import DataDir
-from ._errors import PgFleetError
+from .._errors import PgFleetError
+from .facts import DataDir
 
 KEPT = "kept"
 MOVE_AWAY = "Move it away, or give another dest."

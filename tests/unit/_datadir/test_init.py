@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import DataDir
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_init import init_command, plan_init
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_place import Beside, Place
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.facts import DataDir
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.init import init_command, plan_init
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.place import Beside, Place
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 
 MISSING = Place(DataDir("/d"))

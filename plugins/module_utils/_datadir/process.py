@@ -11,8 +11,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
-from ._errors import PgFleetError
-from ._host.processes import pids, program, words, working_directory
+from .._errors import PgFleetError
+from .._host.processes import pids, program, words, working_directory
 
 #: Waits for a word; when the module dies instead of sending one, ends the program's whole process group.
 _WATCH = 'read -r word || kill -s KILL -- "-$1"'

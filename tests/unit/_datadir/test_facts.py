@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import (
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.facts import (
     DataDir,
     ProgramsMissing,
     find_bin_dir,
@@ -15,7 +15,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir import (
     inspect,
     programs_of,
 )
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir_owner import SystemRefused, as_owner
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.owner import SystemRefused, as_owner
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.controldata import (
     parse_controldata,
     parse_history,

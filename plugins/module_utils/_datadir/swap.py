@@ -18,9 +18,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from ._datadir import INCOMING, MARKER, REWIND_NOTE, read_marker
-from ._errors import PgFleetError
-from ._host.atomic import make_parents, sync_directory, unlink, write_file
+from .._errors import PgFleetError
+from .._host.atomic import make_parents, sync_directory, unlink, write_file
+from .facts import INCOMING, MARKER, REWIND_NOTE, read_marker
 
 COPYING, SWAPPING = "copying", "swapping"
 _LOCK = ".incoming.lock"

@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ._errors import PgFleetError
-from ._host.machine import read_text
-from ._host.processes import program
-from ._lsn import parse_lsn
-from ._postgres.controldata import SEGMENT_BYTES, ControlData, History, parse_controldata, parse_history
-from ._postgres.pid_file import read_pid_file
+from .._errors import PgFleetError
+from .._host.machine import read_text
+from .._host.processes import program
+from .._lsn import parse_lsn
+from .._postgres.controldata import SEGMENT_BYTES, ControlData, History, parse_controldata, parse_history
+from .._postgres.pid_file import read_pid_file
 
 INCOMING = ".incoming"
 MARKER = ".incoming.pgfleet"

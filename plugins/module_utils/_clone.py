@@ -18,7 +18,7 @@ from ._datadir.place import Plan
 from ._datadir.process import end_orphans
 from ._datadir.swap import Work, begin, clean, commit, finish, leftover_bytes, new_work, outside_directories
 from ._host.atomic import write_file
-from ._lineage_run import Comparison
+from ._lineage.wal import Comparison
 from ._postgres.passfile import check_passfile, passfile_line, read_passfile, save_passfile, with_password
 from ._postgres.recovery import AUTO_CONF
 from ._postgres.replication import (

@@ -12,7 +12,7 @@ from typing import Any
 from ._basebackup import divergence
 from ._datadir.facts import DataDir
 from ._datadir.place import DirectoryRefused, not_a_cluster
-from ._lineage import FOREVER, Compared, shared_history
+from ._lineage.plan import FOREVER, Compared, shared_history
 from ._lsn import format_lsn, parse_lsn
 from ._postgres.controldata import CLEAN
 from ._postgres.source import Source

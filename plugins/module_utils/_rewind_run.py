@@ -14,8 +14,8 @@ from ._datadir.facts import REWIND_NOTE, DataDir
 from ._datadir.process import run_guarded
 from ._errors import PgFleetError
 from ._host.atomic import sync_directory, write_file
-from ._lineage import PAGE
-from ._lineage_run import LocalWal
+from ._lineage.plan import PAGE
+from ._lineage.wal import LocalWal
 from ._lsn import format_lsn
 from ._postgres.connection import explain_refusal
 from ._postgres.passfile import passfile_line, passing

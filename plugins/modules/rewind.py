@@ -145,8 +145,8 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import fo
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.facts import DataDir, find_bin_dir, inspect
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.owner import as_owner
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.swap import lock, refuse_busy
-from ansible_collections.pgfleet.cluster.plugins.module_utils._lineage import Compared
-from ansible_collections.pgfleet.cluster.plugins.module_utils._lineage_run import Comparison
+from ansible_collections.pgfleet.cluster.plugins.module_utils._lineage.plan import Compared
+from ansible_collections.pgfleet.cluster.plugins.module_utils._lineage.wal import Comparison
 from ansible_collections.pgfleet.cluster.plugins.module_utils._lsn import format_lsn
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connection import require_psycopg2

@@ -12,7 +12,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.facts imp
 from ansible_collections.pgfleet.cluster.plugins.module_utils._demote import plan_demote, plan_restore
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._handover import Handover, name_of, read_handover
-from ansible_collections.pgfleet.cluster.plugins.module_utils._lineage import Compared
+from ansible_collections.pgfleet.cluster.plugins.module_utils._lineage.plan import Compared
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.source import Source
 from ansible_collections.pgfleet.cluster.plugins.module_utils._promote import Candidate, Conditions, may_promote
 from ansible_collections.pgfleet.cluster.plugins.module_utils._rewind import (

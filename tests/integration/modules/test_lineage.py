@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.facts import DataDir
-from ansible_collections.pgfleet.cluster.plugins.module_utils._lineage_run import LocalWal
+from ansible_collections.pgfleet.cluster.plugins.module_utils._lineage.wal import LocalWal
 from ansible_collections.pgfleet.cluster.tests.integration.modules.test_change_of_primary import (
     follow,
     let_rewind,

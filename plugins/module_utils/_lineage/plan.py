@@ -11,10 +11,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ._datadir.facts import DataDir
-from ._lsn import parse_lsn
-from ._postgres.controldata import History
-from ._postgres.source import Source
+from .._datadir.facts import DataDir
+from .._lsn import parse_lsn
+from .._postgres.controldata import History
+from .._postgres.source import Source
 
 #: The end of a timeline that nobody has left.
 FOREVER = 1 << 64

@@ -13,10 +13,13 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from ._datadir.facts import DataDir
-from ._datadir.process import run_guarded
-from ._errors import ConnectFailed, PgFleetError, QueryFailed
-from ._lineage import (
+from .._datadir.facts import DataDir
+from .._datadir.process import run_guarded
+from .._errors import ConnectFailed, PgFleetError, QueryFailed
+from .._lsn import format_lsn, parse_lsn
+from .._postgres.replication import replication_session
+from .._postgres.source import Source
+from .plan import (
     Checkpoint,
     Compared,
     Shared,
@@ -29,9 +32,6 @@ from ._lineage import (
     shared_history,
     timeline_at,
 )
-from ._lsn import format_lsn, parse_lsn
-from ._postgres.replication import replication_session
-from ._postgres.source import Source
 
 with suppress(ImportError):  # require_psycopg2 says so in the module
     import psycopg2

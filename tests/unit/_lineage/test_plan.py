@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.facts import DataDir
-from ansible_collections.pgfleet.cluster.plugins.module_utils._lineage import (
+from ansible_collections.pgfleet.cluster.plugins.module_utils._lineage.plan import (
     FOREVER,
     WINDOW,
     Checkpoint,

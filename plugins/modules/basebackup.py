@@ -270,8 +270,8 @@ from typing import Any, NoReturn
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import following_spec
-from ansible_collections.pgfleet.cluster.plugins.module_utils._basebackup import CLONED, REPLACED
-from ansible_collections.pgfleet.cluster.plugins.module_utils._clone import Clone, Done, Look
+from ansible_collections.pgfleet.cluster.plugins.module_utils._clone.plan import CLONED, REPLACED
+from ansible_collections.pgfleet.cluster.plugins.module_utils._clone.workflow import Clone, Done, Look
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.around import Finished, settle
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.owner import as_owner, refuse_unwritable
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.place import Plan

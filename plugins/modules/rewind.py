@@ -142,6 +142,26 @@ from typing import Any, NoReturn
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import following_spec
+from ansible_collections.pgfleet.cluster.plugins.module_utils._clone.rewind_command import (
+    RewindFailed,
+    Rewinding,
+    find_diverged,
+    forget,
+    note,
+    noted_phase,
+    recover,
+    uses_archive,
+)
+from ansible_collections.pgfleet.cluster.plugins.module_utils._clone.rewind_plan import (
+    IMPOSSIBLE,
+    READY,
+    REWINDING,
+    REWOUND,
+    Diverged,
+    RewindPlan,
+    plan_rewind,
+    reconsider,
+)
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.facts import DataDir, find_bin_dir, inspect
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.owner import as_owner
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.swap import lock, refuse_busy
@@ -159,26 +179,6 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.replicat
 )
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.source import Source
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.standby import make_standby
-from ansible_collections.pgfleet.cluster.plugins.module_utils._rewind import (
-    IMPOSSIBLE,
-    READY,
-    REWINDING,
-    REWOUND,
-    Diverged,
-    RewindPlan,
-    plan_rewind,
-    reconsider,
-)
-from ansible_collections.pgfleet.cluster.plugins.module_utils._rewind_run import (
-    RewindFailed,
-    Rewinding,
-    find_diverged,
-    forget,
-    note,
-    noted_phase,
-    recover,
-    uses_archive,
-)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,12 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.pgfleet.cluster.plugins.module_utils._clone.rewind_plan import (
+    plan_rewind,
+    read_diverged,
+    read_note,
+    reconsider,
+)
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.facts import DataDir
 from ansible_collections.pgfleet.cluster.plugins.module_utils._demote import plan_demote, plan_restore
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
@@ -15,12 +21,6 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._handover import H
 from ansible_collections.pgfleet.cluster.plugins.module_utils._lineage.plan import Compared
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.source import Source
 from ansible_collections.pgfleet.cluster.plugins.module_utils._promote import Candidate, Conditions, may_promote
-from ansible_collections.pgfleet.cluster.plugins.module_utils._rewind import (
-    plan_rewind,
-    read_diverged,
-    read_note,
-    reconsider,
-)
 
 
 def outcome(plan: Callable[..., Any], *facts: Any) -> Any:

@@ -11,15 +11,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ._datadir.facts import INCOMING
-from ._datadir.owner import nearest_directory
-from ._datadir.process import guarded, run_guarded
-from ._errors import InvalidInput, MissingFeature, PgFleetError
-from ._lsn import format_lsn, parse_lsn
-from ._postgres.connection import explain_refusal
-from ._postgres.passfile import passing
-from ._postgres.recovery import make_conninfo
-from ._postgres.replication import slot_refused
+from .._datadir.facts import INCOMING
+from .._datadir.owner import nearest_directory
+from .._datadir.process import guarded, run_guarded
+from .._errors import InvalidInput, MissingFeature, PgFleetError
+from .._lsn import format_lsn, parse_lsn
+from .._postgres.connection import explain_refusal
+from .._postgres.passfile import passing
+from .._postgres.recovery import make_conninfo
+from .._postgres.replication import slot_refused
 
 #: Room for the WAL that comes with a clone: two segments.
 WAL_RESERVE = 32 * 1024 * 1024

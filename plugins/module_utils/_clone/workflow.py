@@ -9,19 +9,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ._basebackup import REPLACED, CloneFacts, find_problem, plan_clone
-from ._clone_run import Copied, CopyOptions, copy, free_bytes, refuse_too_large, verify
-from ._datadir.around import check_paths, look_around
-from ._datadir.facts import DataDir, bin_dir_version, find_bin_dir, inspect
-from ._datadir.owner import refuse_unwritable
-from ._datadir.place import Plan
-from ._datadir.process import end_orphans
-from ._datadir.swap import Work, begin, clean, commit, finish, leftover_bytes, new_work, outside_directories
-from ._host.atomic import write_file
-from ._lineage.wal import Comparison
-from ._postgres.passfile import check_passfile, passfile_line, read_passfile, save_passfile, with_password
-from ._postgres.recovery import AUTO_CONF
-from ._postgres.replication import (
+from .._datadir.around import check_paths, look_around
+from .._datadir.facts import DataDir, bin_dir_version, find_bin_dir, inspect
+from .._datadir.owner import refuse_unwritable
+from .._datadir.place import Plan
+from .._datadir.process import end_orphans
+from .._datadir.swap import Work, begin, clean, commit, finish, leftover_bytes, new_work, outside_directories
+from .._host.atomic import write_file
+from .._lineage.wal import Comparison
+from .._postgres.passfile import check_passfile, passfile_line, read_passfile, save_passfile, with_password
+from .._postgres.recovery import AUTO_CONF
+from .._postgres.replication import (
     check_slot,
     conninfo_pairs,
     read_source,
@@ -29,9 +27,11 @@ from ._postgres.replication import (
     replication_session,
     wanted_recovery,
 )
-from ._postgres.settings import read_settings, write_settings
-from ._postgres.source import Source
-from ._postgres.standby import make_standby, read_text
+from .._postgres.settings import read_settings, write_settings
+from .._postgres.source import Source
+from .._postgres.standby import make_standby, read_text
+from .command import Copied, CopyOptions, copy, free_bytes, refuse_too_large, verify
+from .plan import REPLACED, CloneFacts, find_problem, plan_clone
 
 #: Seconds in which the server notices that a killed earlier run has gone.
 _PATIENCE = 5.0

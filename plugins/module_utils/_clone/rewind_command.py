@@ -10,18 +10,18 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from ._datadir.facts import REWIND_NOTE, DataDir
-from ._datadir.process import run_guarded
-from ._errors import PgFleetError
-from ._host.atomic import sync_directory, write_file
-from ._lineage.plan import PAGE
-from ._lineage.wal import LocalWal
-from ._lsn import format_lsn
-from ._postgres.connection import explain_refusal
-from ._postgres.passfile import passfile_line, passing
-from ._postgres.recovery import make_conninfo
-from ._postgres.replication import conninfo_pairs
-from ._rewind import Diverged, read_diverged, read_note
+from .._datadir.facts import REWIND_NOTE, DataDir
+from .._datadir.process import run_guarded
+from .._errors import PgFleetError
+from .._host.atomic import sync_directory, write_file
+from .._lineage.plan import PAGE
+from .._lineage.wal import LocalWal
+from .._lsn import format_lsn
+from .._postgres.connection import explain_refusal
+from .._postgres.passfile import passfile_line, passing
+from .._postgres.recovery import make_conninfo
+from .._postgres.replication import conninfo_pairs
+from .rewind_plan import Diverged, read_diverged, read_note
 
 #: More than any server has: the largest value of wal_keep_size.
 ALL_WAL_MB = 2147483647

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ._datadir.facts import DataDir
-from ._datadir.place import KEPT, DirectoryRefused, Place, Plan, not_a_cluster, refuse_obstacles, why_vacant
-from ._errors import MissingFeature
-from ._lsn import format_lsn
-from ._postgres.source import Source
+from .._datadir.facts import DataDir
+from .._datadir.place import KEPT, DirectoryRefused, Place, Plan, not_a_cluster, refuse_obstacles, why_vacant
+from .._errors import MissingFeature
+from .._lsn import format_lsn
+from .._postgres.source import Source
 
 OLDEST_MAJOR = 14
 FORCE = "Look at what is there; force: true sets it aside under a dated name and clones."

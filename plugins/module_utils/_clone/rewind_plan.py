@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from ._basebackup import divergence
-from ._datadir.facts import DataDir
-from ._datadir.place import DirectoryRefused, not_a_cluster
-from ._lineage.plan import FOREVER, Compared, shared_history
-from ._lsn import format_lsn, parse_lsn
-from ._postgres.controldata import CLEAN
-from ._postgres.source import Source
+from .._datadir.facts import DataDir
+from .._datadir.place import DirectoryRefused, not_a_cluster
+from .._lineage.plan import FOREVER, Compared, shared_history
+from .._lsn import format_lsn, parse_lsn
+from .._postgres.controldata import CLEAN
+from .._postgres.source import Source
+from .plan import divergence
 
 KEPT, FOLLOWED, REWOUND, IMPOSSIBLE = "kept", "followed", "rewound", "impossible"
 REWINDING, READY = "rewinding", "ready"

@@ -8,7 +8,11 @@ import os
 
 import pytest
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._clone_run import CopyOptions, copy_command, free_bytes
+from ansible_collections.pgfleet.cluster.plugins.module_utils._clone.command import (
+    CopyOptions,
+    copy_command,
+    free_bytes,
+)
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres import passfile, recovery
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.settings import read_settings, write_settings

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._basebackup import CloneFacts, plan_clone
+from ansible_collections.pgfleet.cluster.plugins.module_utils._clone.plan import CloneFacts, plan_clone
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.facts import DataDir
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.place import Beside, Place
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError

@@ -12,12 +12,12 @@ from ._errors import ConnectFailed
 from ._expectations import Expectations, check
 from ._findings import findings
 from ._reasons import Reason, reason, unique
+from ._server.surroundings import free_bytes, show_unit
+from ._server.why_stopped import unit_state
 from ._status import Status
 from ._status_node import read_silent, refusal_reason
 from ._status_server import Watch
-from ._surroundings import free_bytes, show_unit
 from ._upstream import explain_silence
-from ._why_stopped import unit_state
 
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 1.0

@@ -34,11 +34,11 @@ from ._postgres.pid_file import read_pid_file
 from ._postgres.recovery import parse_conninfo
 from ._postgres.settings import read_settings
 from ._reasons import Reason, reason
+from ._server.surroundings import look_around
+from ._server.why_stopped import causes
 from ._slot_files import stored_logical_slots
 from ._status import ABSENT as ABSENT_ROLE
 from ._status import PRIMARY, STANDBY, UNKNOWN, Checksums, Lsns, Status, Wal, upstream_of
-from ._surroundings import look_around
-from ._why_stopped import causes
 
 _KNOCK_SECONDS = 2.0
 _WAL_FILE = re.compile("[0-9A-F]{24}")

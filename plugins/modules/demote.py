@@ -181,7 +181,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.standby 
     unmake_standby,
 )
 from ansible_collections.pgfleet.cluster.plugins.module_utils._reservation import require
-from ansible_collections.pgfleet.cluster.plugins.module_utils._service import act
+from ansible_collections.pgfleet.cluster.plugins.module_utils._server.control import act
 
 POLL_SECONDS = 0.02
 HANDOVER_SECONDS = 30.0

@@ -324,8 +324,8 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._place_read import
     server_of,
 )
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connection import PSYCOPG2_ERROR
-from ansible_collections.pgfleet.cluster.plugins.module_utils._surroundings import show_unit
-from ansible_collections.pgfleet.cluster.plugins.module_utils._why_stopped import unit_state
+from ansible_collections.pgfleet.cluster.plugins.module_utils._server.surroundings import show_unit
+from ansible_collections.pgfleet.cluster.plugins.module_utils._server.why_stopped import unit_state
 
 
 def missing_locales(wanted: list[str]) -> list[str]:

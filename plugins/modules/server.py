@@ -142,7 +142,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._host.files import
 from ansible_collections.pgfleet.cluster.plugins.module_utils._host.files_io import look, user_called, write
 from ansible_collections.pgfleet.cluster.plugins.module_utils._host.machine import owner_name
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
-from ansible_collections.pgfleet.cluster.plugins.module_utils._service import (
+from ansible_collections.pgfleet.cluster.plugins.module_utils._server.control import (
     act,
     await_end,
     is_stopping,
@@ -150,7 +150,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._service import (
     refuse_no_log,
     refuse_running,
 )
-from ansible_collections.pgfleet.cluster.plugins.module_utils._start import start_or_go_back
+from ansible_collections.pgfleet.cluster.plugins.module_utils._server.start import start_or_go_back
 
 ACTIONS = {"started": "start", "stopped": "stop", "restarted": "restart", "reloaded": "reload"}
 

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from ._datadir.facts import find_server
-from ._errors import InvalidInput, PgFleetError
-from ._host.processes import children
-from ._postgres.pid_file import read_pid_file
-from ._postgres.words import reason_of
+from .._datadir.facts import find_server
+from .._errors import InvalidInput, PgFleetError
+from .._host.processes import children
+from .._postgres.pid_file import read_pid_file
+from .._postgres.words import reason_of
 
 LOG_LINES = 15
 _LOG_BYTES = 65536

@@ -10,17 +10,17 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from ._argspec import connection_spec
-from ._datadir.facts import find_server
-from ._errors import PgFleetError
-from ._host.as_user import call_as
-from ._host.files import WantedFile
-from ._host.files_io import look, user_called, write
-from ._host.machine import owner_name
-from ._postgres.pid_file import read_pid_file
-from ._service import act
-from ._settings.apply import PREVIOUS, SettingsRefused, blamed, changes_of, forget_previous, put_back
-from ._settings.server import waiting_settings
+from .._argspec import connection_spec
+from .._datadir.facts import find_server
+from .._errors import PgFleetError
+from .._host.as_user import call_as
+from .._host.files import WantedFile
+from .._host.files_io import look, user_called, write
+from .._host.machine import owner_name
+from .._postgres.pid_file import read_pid_file
+from .._settings.apply import PREVIOUS, SettingsRefused, blamed, changes_of, forget_previous, put_back
+from .._settings.server import waiting_settings
+from .control import act
 
 
 def start_or_go_back(params: Mapping[str, Any], action: str, bin_dir: str) -> None:

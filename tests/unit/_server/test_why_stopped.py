@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._why_stopped import (
+from ansible_collections.pgfleet.cluster.plugins.module_utils._server.why_stopped import (
     Surroundings,
     causes,
     last_words,

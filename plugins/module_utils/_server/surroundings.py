@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import os
 
-from ._host.machine import output_of, service_manager
-from ._why_stopped import Surroundings, unit_state
+from .._host.machine import output_of, service_manager
+from .why_stopped import Surroundings, unit_state
 
 _LOG_BYTES = 64 * 1024
 _SHOWN = "LoadState,ActiveState,UnitFileState,Result"

@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._before_change import refuse_stuck_archiver
+from ansible_collections.pgfleet.cluster.plugins.module_utils._change.checks import refuse_stuck_archiver
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._failover import plan_failover
 from ansible_collections.pgfleet.cluster.plugins.module_utils._operate import plan_node, plan_rolling

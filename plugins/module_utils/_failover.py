@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ._before_change import OperationRefused, duration, logical_steps, unfit
+from ._change.checks import OperationRefused, duration, logical_steps, unfit
 from ._lsn import format_lsn, parse_lsn
 from ._postgres.answer import SAID
 from ._status import STREAMING

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from ._before_change import archive_trouble
+from ._change.checks import archive_trouble
 from ._reasons import Reason, reason
 from ._slot.plan import Slot
 from ._status import STREAMING, Standby, Status

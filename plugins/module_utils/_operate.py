@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ._before_change import OperationRefused, refuse_held_back, refuse_stuck_archiver, refuse_unfit
+from ._change.checks import OperationRefused, refuse_held_back, refuse_stuck_archiver, refuse_unfit
 from ._failover import rank
 from ._postgres.answer import TOO_MANY
 from ._restart import limits_of, primary_first, refuse_below_primary

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ._before_change import (
+from ._change.checks import (
     OperationRefused,
     archive_steps,
     logical_steps,

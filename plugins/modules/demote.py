@@ -148,21 +148,22 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._archiver import hanging_command, settle_archive
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import following_spec
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.facts import DataDir, inspect, programs_of
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.owner import as_owner
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.place import DirectoryRefused
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.swap import lock
-from ansible_collections.pgfleet.cluster.plugins.module_utils._demote import (
+from ansible_collections.pgfleet.cluster.plugins.module_utils._change.archiver import hanging_command, settle_archive
+from ansible_collections.pgfleet.cluster.plugins.module_utils._change.demote import (
     DemotePlan,
     Handing,
     Successor,
     plan_demote,
     plan_restore,
 )
+from ansible_collections.pgfleet.cluster.plugins.module_utils._change.handover import BEGUN, name_of
+from ansible_collections.pgfleet.cluster.plugins.module_utils._change.reservation import require
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.facts import DataDir, inspect, programs_of
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.owner import as_owner
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.place import DirectoryRefused
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.swap import lock
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import ConnectFailed, PgFleetError, QueryFailed
-from ansible_collections.pgfleet.cluster.plugins.module_utils._handover import BEGUN, name_of
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connection import Server, require_psycopg2
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.local import local_session
@@ -180,7 +181,6 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.standby 
     read_text,
     unmake_standby,
 )
-from ansible_collections.pgfleet.cluster.plugins.module_utils._reservation import require
 from ansible_collections.pgfleet.cluster.plugins.module_utils._server.control import act
 
 POLL_SECONDS = 0.02

@@ -96,13 +96,13 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
-from ansible_collections.pgfleet.cluster.plugins.module_utils._reservation import (
+from ansible_collections.pgfleet.cluster.plugins.module_utils._change.reservation import (
     Reservation,
     note_path,
     refusal,
     reserve,
 )
+from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:

@@ -138,15 +138,8 @@ from typing import Any, NoReturn
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import connection_spec
-from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError, QueryFailed
-from ansible_collections.pgfleet.cluster.plugins.module_utils._handover import Handover, read_handover
-from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
-from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connection import (
-    Server,
-    connect,
-    require_psycopg2,
-)
-from ansible_collections.pgfleet.cluster.plugins.module_utils._promote import (
+from ansible_collections.pgfleet.cluster.plugins.module_utils._change.handover import Handover, read_handover
+from ansible_collections.pgfleet.cluster.plugins.module_utils._change.promote import (
     Candidate,
     Conditions,
     Peer,
@@ -156,7 +149,14 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._promote import (
     not_replayed,
     refuse_leaders,
 )
-from ansible_collections.pgfleet.cluster.plugins.module_utils._reservation import require
+from ansible_collections.pgfleet.cluster.plugins.module_utils._change.reservation import require
+from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError, QueryFailed
+from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connection import (
+    Server,
+    connect,
+    require_psycopg2,
+)
 from ansible_collections.pgfleet.cluster.plugins.module_utils._status import timeline_of_wal_file
 from ansible_collections.pgfleet.cluster.plugins.module_utils._status_sql import RIGHTS, wal_timeline
 

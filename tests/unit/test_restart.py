@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.pgfleet.cluster.plugins.action import fleet_plan
-from ansible_collections.pgfleet.cluster.plugins.module_utils._before_change import OperationRefused
+from ansible_collections.pgfleet.cluster.plugins.module_utils._change.checks import OperationRefused
 from ansible_collections.pgfleet.cluster.plugins.module_utils._restart import (
     StandbyBelowPrimary,
     first_change,

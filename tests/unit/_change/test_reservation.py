@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._reservation import (
+from ansible_collections.pgfleet.cluster.plugins.module_utils._change.reservation import (
     Reservation,
     ReservationLost,
     note_path,

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ._errors import PgFleetError
-from ._lsn import lsn_distance, parse_lsn
+from .._errors import PgFleetError
+from .._lsn import lsn_distance, parse_lsn
 
 
 class PromotionRefused(PgFleetError):

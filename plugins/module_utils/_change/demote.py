@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ._datadir.facts import DataDir
-from ._datadir.place import DirectoryRefused, not_a_cluster
-from ._postgres.controldata import CLEAN
+from .._datadir.facts import DataDir
+from .._datadir.place import DirectoryRefused, not_a_cluster
+from .._postgres.controldata import CLEAN
 
 DEMOTED, RESTORED, KEPT = "demoted", "restored", "kept"
 REFUSE, REPLACE = "refuse", "replace"

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.pgfleet.cluster.plugins.module_utils._change.demote import plan_demote, plan_restore
+from ansible_collections.pgfleet.cluster.plugins.module_utils._change.handover import Handover, name_of, read_handover
+from ansible_collections.pgfleet.cluster.plugins.module_utils._change.promote import Candidate, Conditions, may_promote
 from ansible_collections.pgfleet.cluster.plugins.module_utils._clone.rewind_plan import (
     plan_rewind,
     read_diverged,
@@ -15,12 +18,9 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._clone.rewind_plan
     reconsider,
 )
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.facts import DataDir
-from ansible_collections.pgfleet.cluster.plugins.module_utils._demote import plan_demote, plan_restore
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
-from ansible_collections.pgfleet.cluster.plugins.module_utils._handover import Handover, name_of, read_handover
 from ansible_collections.pgfleet.cluster.plugins.module_utils._lineage.plan import Compared
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.source import Source
-from ansible_collections.pgfleet.cluster.plugins.module_utils._promote import Candidate, Conditions, may_promote
 
 
 def outcome(plan: Callable[..., Any], *facts: Any) -> Any:

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from ._errors import PgFleetError
+from .._errors import PgFleetError
 
 DIRECTORY = "/run/pgfleet"
 _NOTE = ".json"

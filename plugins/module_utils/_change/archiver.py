@@ -11,10 +11,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ._before_change import ARCHIVE_REMEDY, OperationRefused
-from ._datadir.facts import find_server
-from ._host.processes import children, words
-from ._postgres.connection import Server
+from .._datadir.facts import find_server
+from .._host.processes import children, words
+from .._postgres.connection import Server
+from .checks import ARCHIVE_REMEDY, OperationRefused
 
 _POLL_SECONDS = 0.05
 _STATE = """

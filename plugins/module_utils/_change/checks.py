@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ._errors import PgFleetError
-from ._slot.plan import LOGICAL
+from .._errors import PgFleetError
+from .._slot.plan import LOGICAL
 
 #: Seconds without any success after which an archiver that has work counts as stuck.
 ARCHIVE_PATIENCE = 60.0

@@ -11,7 +11,7 @@ from typing import Any
 from ._change.checks import OperationRefused, duration, logical_steps, unfit
 from ._lsn import format_lsn, parse_lsn
 from ._postgres.answer import SAID
-from ._status import STREAMING
+from ._status.values import STREAMING
 from ._switchover import DONE, WHOLE, Change, Results
 from ._topology import (
     FORMER,

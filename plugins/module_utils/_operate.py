@@ -12,7 +12,7 @@ from ._change.checks import OperationRefused, refuse_held_back, refuse_stuck_arc
 from ._failover import rank
 from ._postgres.answer import TOO_MANY
 from ._restart import limits_of, primary_first, refuse_below_primary
-from ._status import STREAMING
+from ._status.values import STREAMING
 from ._switchover import DONE, WHOLE, Change, Results, refuse_unknown, status_of
 from ._topology import PRIMARY, STANDBY, Node, Topology, derive_topology, refuse_refusals
 

@@ -20,7 +20,7 @@ from ._lsn import lsn_distance
 from ._postgres.answer import SAID
 from ._postgres.controldata import CLEAN
 from ._restart import limits_of, refuse_below_primary
-from ._status import STREAMING
+from ._status.values import STREAMING
 from ._topology import FORMER, PRIMARY, STANDBY, Node, Topology, derive_topology, refuse_unasked_primary
 
 #: What is left to do: everything; the promotion, as the old primary has been stopped for it; nothing that is risky.

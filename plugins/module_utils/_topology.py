@@ -11,7 +11,7 @@ from typing import Any
 from ._errors import PgFleetError
 from ._postgres.answer import ACCEPTS, FROZEN, HBA, PASSING, REFUSED, SAID, STOPPED
 from ._postgres.controldata import CLEAN
-from ._status import STREAMING
+from ._status.values import STREAMING
 
 PRIMARY = "primary"
 STANDBY = "standby"

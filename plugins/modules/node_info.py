@@ -307,7 +307,6 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._host.machine impo
     read_text,
     service_manager,
 )
-from ansible_collections.pgfleet.cluster.plugins.module_utils._look import look_until
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._place import (
     Installed,
@@ -326,6 +325,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._place_read import
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connection import PSYCOPG2_ERROR
 from ansible_collections.pgfleet.cluster.plugins.module_utils._server.surroundings import show_unit
 from ansible_collections.pgfleet.cluster.plugins.module_utils._server.why_stopped import unit_state
+from ansible_collections.pgfleet.cluster.plugins.module_utils._status.read import look_until
 
 
 def missing_locales(wanted: list[str]) -> list[str]:

@@ -157,8 +157,8 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connecti
     connect,
     require_psycopg2,
 )
-from ansible_collections.pgfleet.cluster.plugins.module_utils._status import timeline_of_wal_file
-from ansible_collections.pgfleet.cluster.plugins.module_utils._status_sql import RIGHTS, wal_timeline
+from ansible_collections.pgfleet.cluster.plugins.module_utils._status.sql import RIGHTS, wal_timeline
+from ansible_collections.pgfleet.cluster.plugins.module_utils._status.values import timeline_of_wal_file
 
 POLL_SECONDS = 0.02
 PEER_SECONDS = 3

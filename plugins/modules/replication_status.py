@@ -454,10 +454,10 @@ from typing import Any, NoReturn
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import connection_spec
-from ansible_collections.pgfleet.cluster.plugins.module_utils._expectations import Expectations
-from ansible_collections.pgfleet.cluster.plugins.module_utils._look import look_until
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connection import require_psycopg2
+from ansible_collections.pgfleet.cluster.plugins.module_utils._status.expectations import Expectations
+from ansible_collections.pgfleet.cluster.plugins.module_utils._status.read import look_until
 
 EXPECT_SPEC: dict[str, Any] = {
     "role": {"type": "str", "choices": ["primary", "standby"]},

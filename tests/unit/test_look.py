@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils import _look
-from ansible_collections.pgfleet.cluster.plugins.module_utils._status import Status
+from ansible_collections.pgfleet.cluster.plugins.module_utils._status import read as _look
+from ansible_collections.pgfleet.cluster.plugins.module_utils._status.values import Status
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from ._change.checks import archive_trouble
-from ._reasons import Reason, reason
-from ._slot.plan import Slot
-from ._status import STREAMING, Standby, Status
+from .._change.checks import archive_trouble
+from .._slot.plan import Slot
+from .reasons import Reason, reason
+from .values import STREAMING, Standby, Status
 
 #: Longer than a server under load needs to answer a login.
 STUCK_SECONDS = 60

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import InvalidInput
-from ansible_collections.pgfleet.cluster.plugins.module_utils._expectations import Expectations, check
-from ansible_collections.pgfleet.cluster.plugins.module_utils._findings import findings
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connection import REFUSALS
-from ansible_collections.pgfleet.cluster.plugins.module_utils._reasons import REMEDIES, reason, unique
 from ansible_collections.pgfleet.cluster.plugins.module_utils._slot.plan import Slot
-from ansible_collections.pgfleet.cluster.plugins.module_utils._status import (
+from ansible_collections.pgfleet.cluster.plugins.module_utils._status.expectations import Expectations, check
+from ansible_collections.pgfleet.cluster.plugins.module_utils._status.findings import findings
+from ansible_collections.pgfleet.cluster.plugins.module_utils._status.reasons import REMEDIES, reason, unique
+from ansible_collections.pgfleet.cluster.plugins.module_utils._status.values import (
     Archiver,
     Checksums,
     ConfigError,
@@ -31,7 +31,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._status import (
     upstream_of,
 )
 
-PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
+PLUGINS = Path(__file__).resolve().parents[3] / "plugins"
 CODES = PLUGINS.parent / "docs/reason-codes.md"
 
 NODE1 = Standby(

@@ -14,10 +14,10 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ._lsn import parse_lsn
-from ._postgres.connection import explain_refusal
-from ._reasons import Reason, reason
-from ._status import Status, Upstream
+from .._lsn import parse_lsn
+from .._postgres.connection import explain_refusal
+from .reasons import Reason, reason
+from .values import Status, Upstream
 
 with contextlib.suppress(ImportError):
     import psycopg2

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ._settings.state import OUR_LINES
+from .._settings.state import OUR_LINES
 
 #: What this session may see, and whether it comes from the server's own machine.
 RIGHTS = """

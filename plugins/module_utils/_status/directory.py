@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ._datadir.facts import DataDir, find_bin_dir, inspect
-from ._errors import ConnectFailed, PgFleetError
-from ._host.processes import STOPPED as BY_A_SIGNAL
-from ._host.processes import WAITING_FOR_DISK, read_process
-from ._lsn import format_lsn
-from ._postgres.answer import (
+from .._datadir.facts import DataDir, find_bin_dir, inspect
+from .._errors import ConnectFailed, PgFleetError
+from .._host.processes import STOPPED as BY_A_SIGNAL
+from .._host.processes import WAITING_FOR_DISK, read_process
+from .._lsn import format_lsn
+from .._postgres.answer import (
     ABSENT,
     FROZEN,
     NOT_LISTENING,
@@ -28,17 +28,17 @@ from ._postgres.answer import (
     own_words,
     phase_of,
 )
-from ._postgres.connection import address_of
-from ._postgres.knock import knock
-from ._postgres.pid_file import read_pid_file
-from ._postgres.recovery import parse_conninfo
-from ._postgres.settings import read_settings
-from ._reasons import Reason, reason
-from ._server.surroundings import look_around
-from ._server.why_stopped import causes
-from ._slot_files import stored_logical_slots
-from ._status import ABSENT as ABSENT_ROLE
-from ._status import PRIMARY, STANDBY, UNKNOWN, Checksums, Lsns, Status, Wal, upstream_of
+from .._postgres.connection import address_of
+from .._postgres.knock import knock
+from .._postgres.pid_file import read_pid_file
+from .._postgres.recovery import parse_conninfo
+from .._postgres.settings import read_settings
+from .._server.surroundings import look_around
+from .._server.why_stopped import causes
+from .._slot_files import stored_logical_slots
+from .reasons import Reason, reason
+from .values import ABSENT as ABSENT_ROLE
+from .values import PRIMARY, STANDBY, UNKNOWN, Checksums, Lsns, Status, Wal, upstream_of
 
 _KNOCK_SECONDS = 2.0
 _WAL_FILE = re.compile("[0-9A-F]{24}")

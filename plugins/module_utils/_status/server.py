@@ -10,13 +10,14 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
 
-from ._errors import ConnectFailed, QueryFailed
-from ._postgres.answer import ACCEPTS, TOO_MANY, own_words
-from ._postgres.connection import Server, address_of, connect, version_text
-from ._postgres.recovery import parse_conninfo
-from ._settings.state import Line, override_of
-from ._slot.server import read_slots
-from ._status import (
+from .._errors import ConnectFailed, QueryFailed
+from .._postgres.answer import ACCEPTS, TOO_MANY, own_words
+from .._postgres.connection import Server, address_of, connect, version_text
+from .._postgres.recovery import parse_conninfo
+from .._settings.state import Line, override_of
+from .._slot.server import read_slots
+from .sql import DATABASE_BYTES, FACTS, RIGHTS, config_query
+from .values import (
     PRIMARY,
     STANDBY,
     Archiver,
@@ -36,7 +37,6 @@ from ._status import (
     timeline_of_wal_file,
     upstream_of,
 )
-from ._status_sql import DATABASE_BYTES, FACTS, RIGHTS, config_query
 
 _MEGABYTE = 1024 * 1024
 _INSUFFICIENT_PRIVILEGE = "42501"

@@ -8,9 +8,9 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ._lsn import lsn_distance, parse_lsn
-from ._postgres.answer import UNREACHABLE
-from ._slot.plan import Slot
+from .._lsn import lsn_distance, parse_lsn
+from .._postgres.answer import UNREACHABLE
+from .._slot.plan import Slot
 
 PRIMARY = "primary"
 STANDBY = "standby"

@@ -8,16 +8,16 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ._errors import ConnectFailed
-from ._expectations import Expectations, check
-from ._findings import findings
-from ._reasons import Reason, reason, unique
-from ._server.surroundings import free_bytes, show_unit
-from ._server.why_stopped import unit_state
-from ._status import Status
-from ._status_node import read_silent, refusal_reason
-from ._status_server import Watch
-from ._upstream import explain_silence
+from .._errors import ConnectFailed
+from .._server.surroundings import free_bytes, show_unit
+from .._server.why_stopped import unit_state
+from .directory import read_silent, refusal_reason
+from .expectations import Expectations, check
+from .findings import findings
+from .reasons import Reason, reason, unique
+from .server import Watch
+from .upstream import explain_silence
+from .values import Status
 
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 1.0

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ._findings import (
+from .._lsn import parse_lsn
+from .findings import (
     hidden,
     receiver_trouble,
     reload_trouble,
@@ -17,9 +18,8 @@ from ._findings import (
     slot_trouble,
     standby_state,
 )
-from ._lsn import parse_lsn
-from ._reasons import Reason, reason
-from ._status import PRIMARY, STANDBY, STREAMING, Standby, Status
+from .reasons import Reason, reason
+from .values import PRIMARY, STANDBY, STREAMING, Standby, Status
 
 ANY = "any"
 #: States of a WAL sender that are as good as the wanted one.

@@ -14,7 +14,7 @@ from typing import Any
 from ._adopt import AdoptionRefused, FoundServer
 from ._datadir.facts import find_server
 from ._host.machine import owner_name, read_text
-from ._place_read import OWNED_SETTINGS
+from ._node.place_read import OWNED_SETTINGS
 from ._postgres.settings import read_settings
 from ._settings.conf import ServerConf, read_server_conf
 

@@ -163,7 +163,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._adopt import (
 from ansible_collections.pgfleet.cluster.plugins.module_utils._adopt_read import read_found
 from ansible_collections.pgfleet.cluster.plugins.module_utils._adopt_role import refuse_taken_role
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
-from ansible_collections.pgfleet.cluster.plugins.module_utils._place_read import OWNED_SETTINGS
+from ansible_collections.pgfleet.cluster.plugins.module_utils._node.place_read import OWNED_SETTINGS
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.settings import setting_texts, settings_file
 from ansible_collections.pgfleet.cluster.plugins.module_utils._restart import PRIMARY_BOUND
 from ansible_collections.pgfleet.cluster.plugins.module_utils._settings.conf import read_server_conf

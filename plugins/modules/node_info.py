@@ -308,13 +308,13 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._host.machine impo
     service_manager,
 )
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
-from ansible_collections.pgfleet.cluster.plugins.module_utils._place import (
+from ansible_collections.pgfleet.cluster.plugins.module_utils._node.place import (
     Installed,
     WantedNode,
     find_differences,
     find_place,
 )
-from ansible_collections.pgfleet.cluster.plugins.module_utils._place_read import (
+from ansible_collections.pgfleet.cluster.plugins.module_utils._node.place_read import (
     describe_data,
     log_of,
     port_state,

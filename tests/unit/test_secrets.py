@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._place_read import describe_data
+from ansible_collections.pgfleet.cluster.plugins.module_utils._node.place_read import describe_data
 from ansible_collections.pgfleet.cluster.plugins.module_utils._secrets import Owner, SecretsRefused, plan_owner
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet_secrets import forget_secrets, settle_owner
 

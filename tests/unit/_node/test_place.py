@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._place import (
+from ansible_collections.pgfleet.cluster.plugins.module_utils._node.place import (
     Installed,
     WantedNode,
     find_differences,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ._host.facts import expand
+from .._host.facts import expand
 
 _OWNER_LINE = re.compile(r"^# Owned by pgfleet\.cluster, fleet (.*?)\. Changes made here are lost")
 

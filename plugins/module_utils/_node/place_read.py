@@ -12,17 +12,17 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from ._datadir.facts import find_server
-from ._datadir.owner import nearest_directory
-from ._datadir.swap import outside_directories
-from ._errors import PgFleetError
-from ._host.as_user import call_as
-from ._host.machine import read_text
-from ._host.processes import pids, program, working_directory
-from ._place import Installed, fleet_of
-from ._postgres.pid_file import read_pid_file
-from ._postgres.settings import read_settings
-from ._settings.conf import read_server_conf
+from .._datadir.facts import find_server
+from .._datadir.owner import nearest_directory
+from .._datadir.swap import outside_directories
+from .._errors import PgFleetError
+from .._host.as_user import call_as
+from .._host.machine import read_text
+from .._host.processes import pids, program, working_directory
+from .._postgres.pid_file import read_pid_file
+from .._postgres.settings import read_settings
+from .._settings.conf import read_server_conf
+from .place import Installed, fleet_of
 
 CONFIGURATIONS = "/etc/postgresql"
 OWNED_SETTINGS = "conf.d/pgfleet.conf"

@@ -153,15 +153,15 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._adopt import (
+from ansible_collections.pgfleet.cluster.plugins.module_utils._adopt.plan import (
     DEFAULTS,
     Adoption,
     Wish,
     plan_adoption,
     refuse_overruled,
 )
-from ansible_collections.pgfleet.cluster.plugins.module_utils._adopt_read import read_found
-from ansible_collections.pgfleet.cluster.plugins.module_utils._adopt_role import refuse_taken_role
+from ansible_collections.pgfleet.cluster.plugins.module_utils._adopt.read import read_found
+from ansible_collections.pgfleet.cluster.plugins.module_utils._adopt.role import refuse_taken_role
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._node.place_read import OWNED_SETTINGS
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.settings import setting_texts, settings_file

@@ -11,12 +11,12 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ._adopt import AdoptionRefused, FoundServer
-from ._datadir.facts import find_server
-from ._host.machine import owner_name, read_text
-from ._node.place_read import OWNED_SETTINGS
-from ._postgres.settings import read_settings
-from ._settings.conf import ServerConf, read_server_conf
+from .._datadir.facts import find_server
+from .._host.machine import owner_name, read_text
+from .._node.place_read import OWNED_SETTINGS
+from .._postgres.settings import read_settings
+from .._settings.conf import ServerConf, read_server_conf
+from .plan import AdoptionRefused, FoundServer
 
 _SQL = """
 SELECT json_build_object(

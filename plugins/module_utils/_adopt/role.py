@@ -10,7 +10,7 @@ import hmac
 from collections.abc import Mapping
 from typing import Any
 
-from ._adopt import AdoptionRefused
+from .plan import AdoptionRefused
 
 
 def refuse_taken_role(name: str, role: Mapping[str, Any] | None, user: str, password: str) -> None:

@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._adopt import (
+from ansible_collections.pgfleet.cluster.plugins.module_utils._adopt.plan import (
     AdoptionRefused,
     FoundServer,
     Wish,
     plan_adoption,
     refuse_overruled,
 )
-from ansible_collections.pgfleet.cluster.plugins.module_utils._adopt_read import covers
-from ansible_collections.pgfleet.cluster.plugins.module_utils._adopt_role import is_password, refuse_taken_role
+from ansible_collections.pgfleet.cluster.plugins.module_utils._adopt.read import covers
+from ansible_collections.pgfleet.cluster.plugins.module_utils._adopt.role import is_password, refuse_taken_role
 from ansible_collections.pgfleet.cluster.plugins.module_utils._settings.conf import read_server_conf
 
 RUNNING = {

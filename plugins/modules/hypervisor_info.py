@@ -105,13 +105,6 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._accelerator import (
-    Host,
-    choose_accelerator,
-    parse_cpu_flags,
-    parse_meminfo,
-    parse_qemu_version,
-)
 from ansible_collections.pgfleet.cluster.plugins.module_utils._host.machine import (
     filesystem_of,
     missing_packages,
@@ -119,8 +112,15 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._host.machine impo
     read_text,
     service_manager,
 )
-from ansible_collections.pgfleet.cluster.plugins.module_utils._libvirtd import DAEMONS, is_here, listener
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
+from ansible_collections.pgfleet.cluster.plugins.module_utils._vm.accelerator import (
+    Host,
+    choose_accelerator,
+    parse_cpu_flags,
+    parse_meminfo,
+    parse_qemu_version,
+)
+from ansible_collections.pgfleet.cluster.plugins.module_utils._vm.libvirtd import DAEMONS, is_here, listener
 
 KVM_DEVICE = "/dev/kvm"
 

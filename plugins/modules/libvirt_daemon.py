@@ -51,7 +51,8 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._libvirtd import (
+from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
+from ansible_collections.pgfleet.cluster.plugins.module_utils._vm.libvirtd import (
     DAEMONS,
     listener,
     refuse_elsewhere,
@@ -59,7 +60,6 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._libvirtd import (
     started_by_us,
     stop,
 )
-from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 
 
 def running() -> dict[str, int]:

@@ -256,11 +256,10 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import InvalidInput
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
-from ansible_collections.pgfleet.cluster.plugins.module_utils._vm import Host, Machine, Shape
-from ansible_collections.pgfleet.cluster.plugins.module_utils._vm_domain import Hardware, Image, Places, hardware_hash
-from ansible_collections.pgfleet.cluster.plugins.module_utils._vm_host import hypervisor, read_domains, read_host
-from ansible_collections.pgfleet.cluster.plugins.module_utils._vm_make import Workshop
-from ansible_collections.pgfleet.cluster.plugins.module_utils._vm_plan import (
+from ansible_collections.pgfleet.cluster.plugins.module_utils._vm.domain import Hardware, Image, Places, hardware_hash
+from ansible_collections.pgfleet.cluster.plugins.module_utils._vm.host import hypervisor, read_domains, read_host
+from ansible_collections.pgfleet.cluster.plugins.module_utils._vm.make import Workshop
+from ansible_collections.pgfleet.cluster.plugins.module_utils._vm.plan import (
     Plan,
     Policy,
     Step,
@@ -268,8 +267,9 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._vm_plan import (
     plan_machines,
     plan_removal,
 )
-from ansible_collections.pgfleet.cluster.plugins.module_utils._vm_seed import Access, HostKey, seed_files
-from ansible_collections.pgfleet.cluster.plugins.module_utils._vm_wait import Watch, wait_for
+from ansible_collections.pgfleet.cluster.plugins.module_utils._vm.seed import Access, HostKey, seed_files
+from ansible_collections.pgfleet.cluster.plugins.module_utils._vm.values import Host, Machine, Shape
+from ansible_collections.pgfleet.cluster.plugins.module_utils._vm.wait import Watch, wait_for
 
 MACHINE_OPTIONS = {
     "name": {"type": "str", "required": True},

@@ -7,8 +7,8 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping, Sequence
 
-from ._errors import MachineConflict
-from ._vm import Domain, Host, Machine
+from .._errors import MachineConflict
+from .values import Domain, Host, Machine
 
 
 def refuse_bad_machines(wanted: Sequence[Machine], domains: Mapping[str, Domain], host: Host) -> None:

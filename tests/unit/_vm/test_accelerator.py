@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._accelerator import (
+from ansible_collections.pgfleet.cluster.plugins.module_utils._vm.accelerator import (
     AcceleratorMissing,
     Host,
     choose_accelerator,

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ._errors import MachineConflict
-from ._vm import REBUILD, RESTART, Domain, Host, Machine, how_to_change, result_of
-from ._vm_refuse import refuse_bad_machines, refuse_copies, refuse_excess, refuse_foreign
+from .._errors import MachineConflict
+from .refuse import refuse_bad_machines, refuse_copies, refuse_excess, refuse_foreign
+from .values import REBUILD, RESTART, Domain, Host, Machine, how_to_change, result_of
 
 NONE, CREATED, STARTED, RESTARTED = "none", "created", "started", "restarted"
 REBUILT, REMOVED, UPDATED, FENCED = "rebuilt", "removed", "updated", "fenced"

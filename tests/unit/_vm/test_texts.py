@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
-from ansible_collections.pgfleet.cluster.plugins.module_utils._vm import Machine, Shape
-from ansible_collections.pgfleet.cluster.plugins.module_utils._vm_console import death, has_finished, tail
-from ansible_collections.pgfleet.cluster.plugins.module_utils._vm_domain import (
+from ansible_collections.pgfleet.cluster.plugins.module_utils._vm.console import death, has_finished, tail
+from ansible_collections.pgfleet.cluster.plugins.module_utils._vm.domain import (
     XMLNS,
     Hardware,
     Image,
@@ -24,8 +23,9 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._vm_domain import 
     hardware_hash,
     read_domain,
 )
+from ansible_collections.pgfleet.cluster.plugins.module_utils._vm.seed import Access, HostKey, seed_files
+from ansible_collections.pgfleet.cluster.plugins.module_utils._vm.values import Machine, Shape
 from ansible_collections.pgfleet.cluster.plugins.module_utils._vm_fleet import fleet_machines, machines_report
-from ansible_collections.pgfleet.cluster.plugins.module_utils._vm_seed import Access, HostKey, seed_files
 
 IMAGE = Image("/i/disk.qcow2", "abc", "/i/vmlinuz", "/i/initrd", "root=/dev/vda console=ttyS0")
 HARDWARE = Hardware("qemu", "maximum", ("cx16", "la57"), "default", "writeback")

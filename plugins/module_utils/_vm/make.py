@@ -15,10 +15,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from ._errors import PgFleetError
-from ._vm import Domain, Machine
-from ._vm_domain import XMLNS, Hardware, Image, Places, domain_xml, fenced_mark
-from ._vm_plan import CREATED, FENCED, NONE, REBUILT, REMOVED, RESTARTED, STARTS, Plan, Step
+from .._errors import PgFleetError
+from .domain import XMLNS, Hardware, Image, Places, domain_xml, fenced_mark
+from .plan import CREATED, FENCED, NONE, REBUILT, REMOVED, RESTARTED, STARTS, Plan, Step
+from .values import Domain, Machine
 
 try:
     import libvirt

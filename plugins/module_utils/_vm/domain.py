@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ._errors import PgFleetError
-from ._vm import Domain, Machine, Shape, short_hash
+from .._errors import PgFleetError
+from .values import Domain, Machine, Shape, short_hash
 
 # The element that marks a domain as ours and keeps what libvirt has no place for.
 XMLNS = "https://github.com/pgfleet/cluster/machine"

@@ -12,9 +12,8 @@ import subprocess
 import time
 from dataclasses import dataclass
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
-
-from ._host.machine import read_text
+from .._errors import PgFleetError
+from .._host.machine import read_text
 
 RUN_DIRECTORY = "/run/libvirt"
 _STOP_SECONDS = 20.0

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Any
 
-from ._errors import MachineFailed
-from ._vm import Machine
-from ._vm_console import death, has_finished, tail
+from .._errors import MachineFailed
+from .console import death, has_finished, tail
+from .values import Machine
 
 POLL_SECONDS = 0.5
 SSH = 22

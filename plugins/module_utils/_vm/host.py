@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ._errors import InvalidInput, MachineConflict, PgFleetError
-from ._vm import UNIT_GB, Domain, Host
-from ._vm_domain import Hardware, Image, Places, read_domain
+from .._errors import InvalidInput, MachineConflict, PgFleetError
+from .domain import Hardware, Image, Places, read_domain
+from .values import UNIT_GB, Domain, Host
 
 try:
     import libvirt

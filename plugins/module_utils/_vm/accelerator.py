@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
+from .._errors import PgFleetError
 
 _VIRTUALIZATION_FLAGS = {"vmx", "svm"}
 # QEMU before 8.0 emulates CMPXCHG16B wrongly: guests die of a double fault in their allocator.

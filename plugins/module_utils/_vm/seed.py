@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ._vm import Machine, short_hash
+from .values import Machine, short_hash
 
 # Modules of cloud-init that the seed needs; the rest costs seconds of every boot and would do nothing.
 _FIRST = ["write_files", "set_hostname", "users_groups", "ssh"]

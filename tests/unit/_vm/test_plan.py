@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import InvalidInput, MachineConflict
-from ansible_collections.pgfleet.cluster.plugins.module_utils._vm import Domain, Host, Machine, Shape
-from ansible_collections.pgfleet.cluster.plugins.module_utils._vm_plan import (
+from ansible_collections.pgfleet.cluster.plugins.module_utils._vm.plan import (
     Policy,
     plan_fencing,
     plan_machines,
     plan_removal,
 )
+from ansible_collections.pgfleet.cluster.plugins.module_utils._vm.values import Domain, Host, Machine, Shape
 
 SHAPE = Shape("192.168.122.101", 1024, 1, 8, "image", "access", "hardware")
 OTHER_SHAPE = replace(SHAPE, address="192.168.122.102")

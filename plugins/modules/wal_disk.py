@@ -85,9 +85,15 @@ from typing import Any, NoReturn
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.facts import inspect, programs_of
+from ansible_collections.pgfleet.cluster.plugins.module_utils._drill.wal_disk import (
+    NORMAL,
+    ROOMY,
+    SMALL,
+    WalDisk,
+    plan_disk,
+)
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
-from ansible_collections.pgfleet.cluster.plugins.module_utils._wal_disk import NORMAL, ROOMY, SMALL, WalDisk, plan_disk
 
 SEGMENT_BYTES = 16 * 1024 * 1024
 

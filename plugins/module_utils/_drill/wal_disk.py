@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ._errors import PgFleetError
+from .._errors import PgFleetError
 
 SMALL, ROOMY, NORMAL = "small", "roomy", "normal"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._wal_disk import NotPossible, WalDisk, plan_disk
+from ansible_collections.pgfleet.cluster.plugins.module_utils._drill.wal_disk import NotPossible, WalDisk, plan_disk
 
 THERE = ["set_aside", "mount", "fill"]
 BACK = ["copy_back", "unmount", "take_copy", "forget"]

@@ -11,27 +11,27 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._change.checks import refuse_stuck_archiver
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
-from ansible_collections.pgfleet.cluster.plugins.module_utils._failover import plan_failover
-from ansible_collections.pgfleet.cluster.plugins.module_utils._operate import plan_node, plan_rolling
-from ansible_collections.pgfleet.cluster.plugins.module_utils._restart import (
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.failover import plan_failover
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.node import plan_node, plan_rolling
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.restart import (
     first_change,
     limits_of,
     refuse_below_primary,
     refuse_unequal,
     restart_order,
 )
-from ansible_collections.pgfleet.cluster.plugins.module_utils._switchover import plan_switchover, status_of
-from ansible_collections.pgfleet.cluster.plugins.module_utils._topology import (
-    Node,
-    derive_topology,
-    refuse_not_asked,
-    refuse_refusals,
-)
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet_results import (
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.results import (
     pending_restarts,
     status_results,
     tried_settings,
     wanted_settings,
+)
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.switchover import plan_switchover, status_of
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.topology import (
+    Node,
+    derive_topology,
+    refuse_not_asked,
+    refuse_refusals,
 )
 
 Results = Mapping[str, Any]

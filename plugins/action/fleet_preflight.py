@@ -10,7 +10,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
-from ansible_collections.pgfleet.cluster.plugins.module_utils._preflight import (
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.preflight import (
     Member,
     Problem,
     Wishes,

@@ -11,7 +11,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.settings import settings_file
-from ansible_collections.pgfleet.cluster.plugins.module_utils._settings_rules import fleet_settings, synchronous_names
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.settings import fleet_settings, synchronous_names
 
 SPEC: dict[str, Any] = {
     "own": {"type": "dict", "required": True},

@@ -10,7 +10,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._pagila import Found, Release, Wanted, plan_load
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.pagila import Found, Release, Wanted, plan_load
 
 SPEC: dict[str, Any] = {
     "operation": {"type": "str", "default": "load", "choices": ["load", "describe"]},

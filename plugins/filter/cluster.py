@@ -13,9 +13,9 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._host.files import differing
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.passfile import passfile_text
-from ansible_collections.pgfleet.cluster.plugins.module_utils._report import cluster_document, cluster_table
-from ansible_collections.pgfleet.cluster.plugins.module_utils._restart import highest_of_each
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet_results import current_results
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.report import cluster_document, cluster_table
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.restart import highest_of_each
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.results import current_results
 
 
 def speaking(function: Callable[..., Any]) -> Callable[..., Any]:

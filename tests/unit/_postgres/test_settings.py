@@ -19,7 +19,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.settings
     settings_file,
     write_settings,
 )
-from ansible_collections.pgfleet.cluster.plugins.module_utils._settings_rules import fleet_settings, synchronous_names
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.settings import fleet_settings, synchronous_names
 
 VALUES: dict[str, tuple[Any, str | None]] = {
     "text": ("8MB", "8MB"),

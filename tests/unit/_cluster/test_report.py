@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.pgfleet.cluster.plugins.filter.cluster import report
-from ansible_collections.pgfleet.cluster.plugins.module_utils._report import cluster_document, cluster_table
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.report import cluster_document, cluster_table
 
 
 def primary(standbys: tuple[str, ...] = ("b",), lost: tuple[str, ...] = (), **different: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._topology import (
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.topology import (
     Node,
     TopologyConflict,
     derive_topology,

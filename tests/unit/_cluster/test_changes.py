@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
-from ansible_collections.pgfleet.cluster.plugins.module_utils._failover import plan_failover
-from ansible_collections.pgfleet.cluster.plugins.module_utils._operate import plan_node, plan_rolling
-from ansible_collections.pgfleet.cluster.plugins.module_utils._switchover import plan_switchover
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.failover import plan_failover
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.node import plan_node, plan_rolling
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.switchover import plan_switchover
 
 SYSTEM = "7400000000000000001"
 MB16 = 16 * 1024 * 1024

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._preflight import (
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.preflight import (
     Member,
     NotFit,
     Wishes,

@@ -9,11 +9,12 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ._errors import PgFleetError
-from ._fleet_findings import Finding, each_once, of_node, summary
-from ._postgres.answer import ACCEPTS, SAID
-from ._restart import limits_below, limits_of
-from ._topology import FORMER, PRIMARY, STANDBY, Node, derive_topology
+from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.answer import ACCEPTS, SAID
+
+from .findings import Finding, each_once, of_node, summary
+from .restart import limits_below, limits_of
+from .topology import FORMER, PRIMARY, STANDBY, Node, derive_topology
 
 Results = Mapping[str, "Mapping[str, Any] | None"]
 

@@ -8,13 +8,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ._change.checks import OperationRefused, refuse_held_back, refuse_stuck_archiver, refuse_unfit
-from ._failover import rank
-from ._postgres.answer import TOO_MANY
-from ._restart import limits_of, primary_first, refuse_below_primary
-from ._status.values import STREAMING
-from ._switchover import DONE, WHOLE, Change, Results, refuse_unknown, status_of
-from ._topology import PRIMARY, STANDBY, Node, Topology, derive_topology, refuse_refusals
+from ansible_collections.pgfleet.cluster.plugins.module_utils._change.checks import (
+    OperationRefused,
+    refuse_held_back,
+    refuse_stuck_archiver,
+    refuse_unfit,
+)
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.answer import TOO_MANY
+from ansible_collections.pgfleet.cluster.plugins.module_utils._status.values import STREAMING
+
+from .failover import rank
+from .restart import limits_of, primary_first, refuse_below_primary
+from .switchover import DONE, WHOLE, Change, Results, refuse_unknown, status_of
+from .topology import PRIMARY, STANDBY, Node, Topology, derive_topology, refuse_refusals
 
 REJOIN, REBUILD, REMOVE = "rejoin", "rebuild", "remove"
 _PURPOSES = {

@@ -8,7 +8,7 @@ import pytest
 
 from ansible_collections.pgfleet.cluster.plugins.action import fleet_plan
 from ansible_collections.pgfleet.cluster.plugins.module_utils._change.checks import OperationRefused
-from ansible_collections.pgfleet.cluster.plugins.module_utils._restart import (
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.restart import (
     StandbyBelowPrimary,
     first_change,
     highest_of_each,

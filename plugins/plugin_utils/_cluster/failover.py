@@ -8,12 +8,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ._change.checks import OperationRefused, duration, logical_steps, unfit
-from ._lsn import format_lsn, parse_lsn
-from ._postgres.answer import SAID
-from ._status.values import STREAMING
-from ._switchover import DONE, WHOLE, Change, Results
-from ._topology import (
+from ansible_collections.pgfleet.cluster.plugins.module_utils._change.checks import (
+    OperationRefused,
+    duration,
+    logical_steps,
+    unfit,
+)
+from ansible_collections.pgfleet.cluster.plugins.module_utils._lsn import format_lsn, parse_lsn
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.answer import SAID
+from ansible_collections.pgfleet.cluster.plugins.module_utils._status.values import STREAMING
+
+from .switchover import DONE, WHOLE, Change, Results
+from .topology import (
     FORMER,
     PRIMARY,
     STANDBY,

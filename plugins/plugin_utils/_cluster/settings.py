@@ -8,8 +8,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ._errors import PgFleetError
-from ._postgres.settings import SettingRefused, as_integer, setting_name, setting_texts
+from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.settings import (
+    SettingRefused,
+    as_integer,
+    setting_name,
+    setting_texts,
+)
 
 #: Settings that a variable of its own gives, which other nodes and playbooks read too.
 OWNED = {

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._pagila import (
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.pagila import (
     Found,
     Release,
     Rows,

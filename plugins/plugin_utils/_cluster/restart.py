@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
-from ._errors import PgFleetError
-from ._postgres.settings import as_integer
+from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.settings import as_integer
 
 #: A standby must allow at least as much of these as its primary (manual: Hot Standby, Administrator's Overview).
 PRIMARY_BOUND = {

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ._change.checks import (
+from ansible_collections.pgfleet.cluster.plugins.module_utils._change.checks import (
     OperationRefused,
     archive_steps,
     logical_steps,
@@ -16,12 +16,13 @@ from ._change.checks import (
     refuse_stuck_archiver,
     refuse_unfit,
 )
-from ._lsn import lsn_distance
-from ._postgres.answer import SAID
-from ._postgres.controldata import CLEAN
-from ._restart import limits_of, refuse_below_primary
-from ._status.values import STREAMING
-from ._topology import FORMER, PRIMARY, STANDBY, Node, Topology, derive_topology, refuse_unasked_primary
+from ansible_collections.pgfleet.cluster.plugins.module_utils._lsn import lsn_distance
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.answer import SAID
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.controldata import CLEAN
+from ansible_collections.pgfleet.cluster.plugins.module_utils._status.values import STREAMING
+
+from .restart import limits_of, refuse_below_primary
+from .topology import FORMER, PRIMARY, STANDBY, Node, Topology, derive_topology, refuse_unasked_primary
 
 #: What is left to do: everything; the promotion, as the old primary has been stopped for it; nothing that is risky.
 WHOLE, PROMOTE, DONE = "whole", "promote", "done"

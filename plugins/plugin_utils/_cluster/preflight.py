@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ._errors import PgFleetError
-from ._hba.check import check_rules
-from ._hba.wanted import wanted_rules
-from ._postgres.passfile import check_password
-from ._role.names import role_names_problem
+from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
+from ansible_collections.pgfleet.cluster.plugins.module_utils._hba.check import check_rules
+from ansible_collections.pgfleet.cluster.plugins.module_utils._hba.wanted import wanted_rules
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.passfile import check_password
+from ansible_collections.pgfleet.cluster.plugins.module_utils._role.names import role_names_problem
 
 _MB = 1024 * 1024
 #: What PostgreSQL keeps of a name (NAMEDATALEN - 1).

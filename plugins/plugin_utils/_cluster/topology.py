@@ -8,10 +8,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ._errors import PgFleetError
-from ._postgres.answer import ACCEPTS, FROZEN, HBA, PASSING, REFUSED, SAID, STOPPED
-from ._postgres.controldata import CLEAN
-from ._status.values import STREAMING
+from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.answer import (
+    ACCEPTS,
+    FROZEN,
+    HBA,
+    PASSING,
+    REFUSED,
+    SAID,
+    STOPPED,
+)
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.controldata import CLEAN
+from ansible_collections.pgfleet.cluster.plugins.module_utils._status.values import STREAMING
 
 PRIMARY = "primary"
 STANDBY = "standby"

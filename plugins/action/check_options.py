@@ -14,7 +14,7 @@ import yaml
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._options import OptionRefused, problems
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet.options import OptionRefused, problems
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 # Names of facts that are not there yet when a playbook begins.

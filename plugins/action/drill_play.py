@@ -14,9 +14,9 @@ from ansible import constants, context
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils import _drill_play as running
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._control_process import INHERITED, control_process
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill_action import DrillAction
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill_recording import Step, note_event, note_step
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet.process import INHERITED, control_process
 
 LAST_CHARACTERS = 4000
 

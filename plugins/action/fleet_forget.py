@@ -9,7 +9,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet_secrets import forget_secrets
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet.secret_files import forget_secrets
 
 SPEC: dict[str, Any] = {
     "secrets_directory": {"type": "str", "required": True},

@@ -14,14 +14,14 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._control_process import (
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet.keeper import start_keeper
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet.process import (
     INHERITED,
     ControlProcess,
     began,
     control_process,
     user_name,
 )
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._keeper import start_keeper
 
 POLL_SECONDS = 0.3
 #: What a run that started earlier is given to end: it may have ended just now.

@@ -19,7 +19,7 @@ from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.preflight
     preflight_problems,
     refuse,
 )
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet_secrets import settle_owner
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet.secret_files import settle_owner
 
 SPEC: dict[str, Any] = {
     "scope": {"type": "str", "required": True, "choices": ["identity", "all", "destroy"]},

@@ -8,7 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.pgfleet.cluster.plugins.filter.cluster import speaking
-from ansible_collections.pgfleet.cluster.plugins.module_utils._network import network_facts, network_problem, subnet
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet.network import (
+    network_facts,
+    network_problem,
+    subnet,
+)
 
 
 class FilterModule:

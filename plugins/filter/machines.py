@@ -12,7 +12,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
-from ansible_collections.pgfleet.cluster.plugins.module_utils._vm_fleet import fleet_machines, machines_report
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet.machines import fleet_machines, machines_report
 
 _FIELDS = ("name", "address", "memory_mb", "vcpus", "disk_gb", "autostart")
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.pgfleet.cluster.plugins.filter.cluster import speaking
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._options import typed
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet.options import typed
 
 
 class FilterModule:

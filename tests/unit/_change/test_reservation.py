@@ -20,12 +20,12 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._change.reservatio
     require,
     reserve,
 )
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._control_process import (
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet.keeper import keep, start_keeper
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet.process import (
     ControlProcess,
     process_start,
     this_machine,
 )
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._keeper import keep, start_keeper
 
 FIRST = Reservation("first", "switchover to node1", "alice", "control1", "m", 1, "5", 1_790_000_000.0)
 SECOND = replace(FIRST, token="second", operation="failover", user="bob", began=FIRST.began + 1)

@@ -25,7 +25,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._vm.domain import 
 )
 from ansible_collections.pgfleet.cluster.plugins.module_utils._vm.seed import Access, HostKey, seed_files
 from ansible_collections.pgfleet.cluster.plugins.module_utils._vm.values import Machine, Shape
-from ansible_collections.pgfleet.cluster.plugins.module_utils._vm_fleet import fleet_machines, machines_report
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet.machines import fleet_machines, machines_report
 
 IMAGE = Image("/i/disk.qcow2", "abc", "/i/vmlinuz", "/i/initrd", "root=/dev/vda console=ttyS0")
 HARDWARE = Hardware("qemu", "maximum", ("cx16", "la57"), "default", "writeback")

@@ -10,7 +10,7 @@ import signal
 import time
 from collections.abc import Callable
 
-from ._control_process import ControlProcess
+from .process import ControlProcess
 
 POLL_SECONDS = 0.2
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import InvalidInput
-from ansible_collections.pgfleet.cluster.plugins.module_utils._network import network_facts, network_problem, subnet
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet.network import (
+    network_facts,
+    network_problem,
+    subnet,
+)
 
 NAT = """<network><name>default</name><forward mode='nat'><nat><port start='1024' end='65535'/></nat></forward>
 <bridge name='virbr0' stp='on' delay='0'/><ip address='192.168.122.1' netmask='255.255.255.0'/></network>"""

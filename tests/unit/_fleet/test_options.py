@@ -15,9 +15,9 @@ import pytest
 import yaml
 from ansible.module_utils.parsing.convert_bool import BOOLEANS
 
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._options import OptionRefused, problems, typed
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet.options import OptionRefused, problems, typed
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
 EXPRESSIONS = {"when", "that", "until", "failed_when", "changed_when"}
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ._errors import InvalidInput, MachineConflict
+from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import InvalidInput, MachineConflict
 
 _NUMBERS = ("memory_mb", "vcpus", "disk_gb")
 _BOOLEANS = {**dict.fromkeys(("true", "yes", "on", "1"), True), **dict.fromkeys(("false", "no", "off", "0"), False)}

@@ -8,7 +8,7 @@ import json
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from ._errors import PgFleetError
+from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 
 
 class SecretsRefused(PgFleetError):

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._node.place_read import describe_data
-from ansible_collections.pgfleet.cluster.plugins.module_utils._secrets import Owner, SecretsRefused, plan_owner
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet_secrets import forget_secrets, settle_owner
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet.secret_files import forget_secrets, settle_owner
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet.secrets import Owner, SecretsRefused, plan_owner
 
 A, B, C = "node1 192.0.2.1:5432", "node2 192.0.2.2:5432", "node3 192.0.2.3:5432"
 A_MOVED = "node1 192.0.2.1:5499"

@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._secrets import (
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet.secrets import (
     Owner,
     SecretsRefused,
     is_another,

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill_action import DrillAction
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill_recording import note_event
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill.action import DrillAction
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill.recording import note_event
 
 
 class ActionModule(DrillAction):

@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill_action import DrillAction
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill_args import LOAD_SPEC, load_from
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill_process import (
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill.action import DrillAction
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill.args import LOAD_SPEC, load_from
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill.process import (
     ended_early,
     start_load,
     stop_all,

@@ -13,9 +13,9 @@ from typing import Any
 from ansible import constants, context
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils import _drill_play as running
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill_action import DrillAction
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill_recording import Step, note_event, note_step
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill import play as running
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill.action import DrillAction
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill.recording import Step, note_event, note_step
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet.process import INHERITED, control_process
 
 LAST_CHARACTERS = 4000

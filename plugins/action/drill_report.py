@@ -7,12 +7,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils import _drill_report as reporting
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill_action import DrillAction
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill_analysis import judge
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill_args import LOAD_SPEC, load_from
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill_recording import read_recording
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill_text import table
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill import report as reporting
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill.action import DrillAction
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill.analysis import judge
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill.args import LOAD_SPEC, load_from
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill.recording import read_recording
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill.text import table
 
 ABOUT: dict[str, Any] = {
     "drill": {"type": "str", "required": True},

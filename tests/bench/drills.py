@@ -20,7 +20,7 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill_analysis import percentile
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill.analysis import percentile
 
 from . import fleet
 from .tools import BUILD, OWNER, ROOT, BenchError, as_owner, bin_dir, run

@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill_analysis import judge
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill_load import Load
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill_process import (
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill.analysis import judge
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill.load import Load
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill.process import (
     LoadFailed,
     running_pid,
     start_load,
     stop_all,
     stop_load,
 )
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill_recording import Recording, read_recording
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill_report import read_tables
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill.recording import Recording, read_recording
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill.report import read_tables
 from ansible_collections.pgfleet.cluster.tests.integration.waiting import until
 
 WORDS = {"user": "drill", "password": "secret", "dbname": "drill", "application_name": "drill"}

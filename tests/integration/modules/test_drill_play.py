@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.pgfleet.cluster.plugins.action.drill_play import environment
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill_play import Killing, Played, play
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill.play import Killing, Played, play
 
 PLAYBOOK = """
 - hosts: localhost

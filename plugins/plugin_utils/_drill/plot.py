@@ -8,7 +8,7 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ._drill_recording import Event, Read, Recording
+from .recording import Event, Read, Recording
 
 BLUE, NAVY, RED, GREEN, AMBER, GREY, INK = "#8fb8de", "#1f4e79", "#d1495b", "#5aa469", "#e9b44c", "#d9dde2", "#30363d"
 LEGEND = (("standby answers", BLUE), ("primary answers", NAVY), ("read fails", RED),

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE or https://opensource.org/license/mit)
 """The load of a drill, a process of its own: one client writes numbered rows, one for each node reads.
 
-    python -m ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill_load DIRECTORY
+    python -m ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill.load DIRECTORY
 
 reads ``load.json`` in the directory and writes the recording beside it. It ends by itself when its time or its rows are
 used up, and on SIGTERM. A lock on ``load.lock``, which holds its process number, is kept as long as it runs.
@@ -24,8 +24,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from ._drill_client import Failed, Session
-from ._drill_recording import READS, WRITES, note_event
+from .client import Failed, Session
+from .recording import READS, WRITES, note_event
 
 SPEC = "load.json"
 LOCK = "load.lock"

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils import _drill_analysis as analysis
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill_recording import (
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill import analysis
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill.recording import (
     Event,
     Read,
     Recording,
     Write,
     fold_writes,
 )
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill_report import About, result_of
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill.report import About, result_of
 
 NODES = ("a", "b", "c")
 

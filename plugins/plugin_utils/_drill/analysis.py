@@ -18,7 +18,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ._drill_recording import Event, Read, Recording, Write
+from .recording import Event, Read, Recording, Write
 
 SLOW_SECONDS = 0.25
 FAULT = "fault"

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from ._drill_text import count, duration, part, sentence
+from .text import count, duration, part, sentence
 
 STYLE = """
 :root { color-scheme: light; }

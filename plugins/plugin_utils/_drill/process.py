@@ -18,10 +18,10 @@ from pathlib import Path
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 
-from ._drill_load import LOCK, SPEC, Load
-from ._drill_recording import read_events
+from .load import LOCK, SPEC, Load
+from .recording import read_events
 
-PROGRAM = "ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill_load"
+PROGRAM = "ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill.load"
 LOG = "load.log"
 #: Parent of ``ansible_collections``, by the way this collection was found.
 IMPORT_ROOT = Path(__file__).absolute().parents[5]

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ._drill_load import Load
+from .load import Load
 
 LOAD_SPEC: dict[str, Any] = {
     "nodes": {"type": "dict", "default": {}},

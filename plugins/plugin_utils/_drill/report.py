@@ -10,13 +10,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from . import _drill_analysis as analysis
-from ._drill_analysis import Verdict, milliseconds
-from ._drill_client import Failed, Session
-from ._drill_load import CONNECT_SECONDS, Load
-from ._drill_page import page
-from ._drill_plot import svg
-from ._drill_recording import Event, Recording, Step
+from . import analysis
+from .analysis import Verdict, milliseconds
+from .client import Failed, Session
+from .load import CONNECT_SECONDS, Load
+from .page import page
+from .plot import svg
+from .recording import Event, Recording, Step
 
 ROWS = "SELECT number FROM drill_rows"
 ROWS_SECONDS = 30.0

@@ -11,6 +11,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._change.checks import refuse_stuck_archiver
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.change import status_of
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.failover import plan_failover
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.node import plan_node, plan_rolling
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.restart import (
@@ -26,7 +27,7 @@ from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.results i
     tried_settings,
     wanted_settings,
 )
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.switchover import plan_switchover, status_of
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.switchover import plan_switchover
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.topology import (
     Node,
     derive_topology,

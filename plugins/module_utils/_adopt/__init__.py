@@ -1,3 +1,3 @@
 # Copyright (c) 2026 The pgfleet.cluster developers
 # MIT License (see LICENSE or https://opensource.org/license/mit)
-"""pg_hba.conf: one reader, one writer, one set of checks for its rules."""
+"""A server that somebody else made: what it has, and what making it a node would change."""

@@ -35,7 +35,7 @@ from .._postgres.recovery import parse_conninfo
 from .._postgres.settings import read_settings
 from .._server.surroundings import look_around
 from .._server.why_stopped import causes
-from .._slot_files import stored_logical_slots
+from .._slot.files import stored_logical_slots
 from .reasons import Reason, reason
 from .values import ABSENT as ABSENT_ROLE
 from .values import PRIMARY, STANDBY, UNKNOWN, Checksums, Lsns, Status, Wal, upstream_of

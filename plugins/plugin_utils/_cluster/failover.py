@@ -18,7 +18,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._lsn import format
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.answer import SAID
 from ansible_collections.pgfleet.cluster.plugins.module_utils._status.values import STREAMING
 
-from .switchover import DONE, WHOLE, Change, Results
+from .change import DONE, WHOLE, Change, Results
 from .topology import (
     FORMER,
     PRIMARY,

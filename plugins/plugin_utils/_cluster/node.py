@@ -17,9 +17,9 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._change.checks imp
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.answer import TOO_MANY
 from ansible_collections.pgfleet.cluster.plugins.module_utils._status.values import STREAMING
 
+from .change import DONE, WHOLE, Change, Results, refuse_unknown, status_of
 from .failover import rank
 from .restart import limits_of, primary_first, refuse_below_primary
-from .switchover import DONE, WHOLE, Change, Results, refuse_unknown, status_of
 from .topology import PRIMARY, STANDBY, Node, Topology, derive_topology, refuse_refusals
 
 REJOIN, REBUILD, REMOVE = "rejoin", "rebuild", "remove"

@@ -4,9 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._change.checks import (
     OperationRefused,
@@ -21,39 +20,9 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.answer i
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.controldata import CLEAN
 from ansible_collections.pgfleet.cluster.plugins.module_utils._status.values import STREAMING
 
+from .change import DONE, PROMOTE, WHOLE, Change, Results, refuse_unknown, status_of, turned
 from .restart import limits_of, refuse_below_primary
-from .topology import FORMER, PRIMARY, STANDBY, Node, Topology, derive_topology, refuse_unasked_primary
-
-#: What is left to do: everything; the promotion, as the old primary has been stopped for it; nothing that is risky.
-WHOLE, PROMOTE, DONE = "whole", "promote", "done"
-Results = Mapping[str, "Mapping[str, Any] | None"]
-
-
-@dataclass(frozen=True)
-class Change:
-    """A change of the primary: who leads before and after, and what is to be done, in sentences.
-
-    ``following`` are the running standbys that turn to the new primary, ``slots`` the nodes it keeps a slot for.
-    """
-
-    old: str
-    target: str
-    stage: str
-    topology: Topology
-    following: tuple[str, ...] = ()
-    slots: tuple[str, ...] = ()
-    steps: tuple[str, ...] = ()
-
-    def as_result(self) -> dict[str, Any]:
-        return {
-            "old": self.old,
-            "target": self.target,
-            "stage": self.stage,
-            "following": list(self.following),
-            "slots": list(self.slots),
-            "steps": list(self.steps),
-            "topology": self.topology.as_result(),
-        }
+from .topology import FORMER, STANDBY, Node, Topology, derive_topology, refuse_unasked_primary
 
 
 def plan_switchover(results: Results, target: str, max_lag_bytes: int) -> Change:
@@ -79,21 +48,6 @@ def plan_switchover(results: Results, target: str, max_lag_bytes: int) -> Change
         return _change(results, topology, target, WHOLE)
     _refuse_behind(results, topology, target, max_lag_bytes)
     return _change(results, topology, target, PROMOTE if topology.interrupted else WHOLE)
-
-
-def status_of(results: Results, name: str) -> Mapping[str, Any]:
-    """The status of a node; empty where it said nothing."""
-    return (results.get(name) or {}).get("status") or {}
-
-
-def refuse_unknown(results: Results, name: str, purpose: str) -> None:
-    if name not in results:
-        found = f"There is no node '{name}'" if name else "No node was named"
-        raise OperationRefused(
-            f"{found}; there are {', '.join(results)}.",
-            f"Name the node {purpose}. Nothing was changed.",
-            "node_unknown",
-        )
 
 
 def _refuse_silence(nodes: Sequence[Node], topology: Topology) -> None:
@@ -187,18 +141,6 @@ def _refuse_lag(target: str, lag: int | None, max_lag_bytes: int) -> None:
             " Nothing was changed.",
             "lagging",
         )
-
-
-def turned(topology: Topology, target: str, old_role: str = STANDBY) -> Topology:
-    """The topology once ``target`` leads and the old primary is stopped."""
-    old = topology.primary
-    return replace(
-        topology,
-        primary=target,
-        roles={**topology.roles, old: old_role, target: PRIMARY},
-        running=tuple(name for name in topology.running if name != old),
-        interrupted=False,
-    )
 
 
 def _nothing(topology: Topology, target: str) -> Change:

@@ -164,9 +164,12 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._adopt.read import
 from ansible_collections.pgfleet.cluster.plugins.module_utils._adopt.role import refuse_taken_role
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._node.place_read import OWNED_SETTINGS
-from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.settings import setting_texts, settings_file
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.settings import (
+    PRIMARY_BOUND,
+    setting_texts,
+    settings_file,
+)
 from ansible_collections.pgfleet.cluster.plugins.module_utils._settings.conf import read_server_conf
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.restart import PRIMARY_BOUND
 
 
 def plan(params: dict[str, Any]) -> Adoption:

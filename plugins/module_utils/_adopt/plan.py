@@ -8,9 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.restart import PRIMARY_BOUND
-
 from .._errors import PgFleetError
+from .._postgres.settings import PRIMARY_BOUND
 
 #: As the server has them without any line in a file.
 DEFAULTS = {

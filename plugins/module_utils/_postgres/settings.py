@@ -20,6 +20,14 @@ _ESCAPED = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 _BARE = re.compile(r'[a-z0-9_$.*/:+-]+|"[^"]+"')
 _IDENTIFIER = re.compile(r'[a-z_][a-z0-9_$]*|\*|"[^"]+"')
 _DIRECTIVES = ("include", "include_if_exists", "include_dir")
+#: A standby must allow at least as much of these as its primary (manual: Hot Standby, Administrator's Overview).
+PRIMARY_BOUND = {
+    "max_connections": 100,
+    "max_locks_per_transaction": 64,
+    "max_prepared_transactions": 0,
+    "max_wal_senders": 10,
+    "max_worker_processes": 8,
+}
 
 
 class SettingRefused(PgFleetError):

@@ -8,16 +8,7 @@ from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
-from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.settings import as_integer
-
-#: A standby must allow at least as much of these as its primary (manual: Hot Standby, Administrator's Overview).
-PRIMARY_BOUND = {
-    "max_connections": 100,
-    "max_locks_per_transaction": 64,
-    "max_prepared_transactions": 0,
-    "max_wal_senders": 10,
-    "max_worker_processes": 8,
-}
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.settings import PRIMARY_BOUND, as_integer
 
 #: Of each node, what it has of the settings above.
 Limits = Mapping[str, Mapping[str, Any]]

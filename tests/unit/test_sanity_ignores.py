@@ -10,7 +10,12 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 LISTS = sorted((ROOT / "tests/sanity").glob("ignore-*.txt"))
-MODULES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "plugins/modules").iterdir() if path.is_file())
+MODULES = sorted(
+    str(path.relative_to(ROOT))
+    for folder in ("lookup", "modules")
+    for path in (ROOT / "plugins" / folder).iterdir()
+    if path.is_file()
+)
 
 
 @pytest.mark.parametrize("path", LISTS, ids=lambda path: path.name)

@@ -5,7 +5,9 @@ A line of the table: an id, variables of site.yml, and either a code and words o
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -193,3 +195,35 @@ def test_what_alter_system_overrides_is_a_finding_and_all_is_not_well(pair: Any)
     found = [each for each in document["findings"] if each["code"] == "setting_overridden"]
     assert len(found) == 1 and "postgresql.auto.conf says '-1'" in str(found[0]), document
     assert "ALTER SYSTEM RESET max_slot_wal_keep_size" in str(found[0])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="changes files of root and postgres")
+def test_what_hands_have_changed_is_made_good_by_the_next_run(pair: Any) -> None:
+    """Files, rules, roles, slots and recovery settings, all at once; the run after it changes nothing."""
+    etc = {node: Path(pair.psql(node, "SHOW config_file")).parent for node in ("primary", "node1")}
+    settings, rules = etc["node1"] / "conf.d/pgfleet.conf", etc["primary"] / "pg_hba.conf"
+    passfile, auto = (
+        etc["node1"] / "replication.pgpass",
+        Path(pair.psql("node1", "SHOW data_directory")) / "postgresql.auto.conf",
+    )
+    before = {path: path.read_text() for path in (settings, rules, passfile)}
+
+    pair.stop("node1")
+    settings.write_text(f"{before[settings]}work_mem = '1MB'\n")
+    rules.write_text("".join(line for line in before[rules].splitlines(keepends=True) if "replication" not in line))
+    passfile.chmod(0o644)
+    auto.write_text(auto.read_text().replace("application_name=node1", "application_name=somebody"))
+    pair.psql("primary", "SELECT pg_drop_replication_slot('node1_slot')")
+    pair.psql("primary", "ALTER ROLE replicator SUPERUSER CONNECTION LIMIT 0 VALID UNTIL '2020-01-01'")
+
+    pair.site(pg_server_settings=BASE)
+    assert {path: path.read_text() for path in before} == before
+    assert passfile.stat().st_mode & 0o777 == 0o600
+    role = "SELECT rolsuper, rolconnlimit, rolvaliduntil FROM pg_roles WHERE rolname = 'replicator'"
+    assert pair.psql("primary", role) in ("f|-1|", "f|-1|infinity")
+    serves(pair)
+    streams = (
+        "SELECT application_name, slot_name FROM pg_stat_replication JOIN pg_replication_slots ON active_pid = pid"
+    )
+    assert pair.psql("primary", streams) == "node1|node1_slot"
+    assert pair.site(pg_server_settings=BASE).changed == 0

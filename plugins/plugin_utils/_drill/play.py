@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-PLAYBOOKS = Path(__file__).absolute().parents[2] / "playbooks"
+PLAYBOOKS = Path(__file__).absolute().parents[3] / "playbooks"
 _TASK = re.compile(r"^(?:TASK|RUNNING HANDLER) \[(?:[\w.]+ : )?(.*?)\] \**$")
 _WORKED = re.compile(r"^(?:ok|changed|fatal|failed|included): ")
 #: Words of the command line that the other playbook needs, too, by the name of ansible's own option.

@@ -24,7 +24,7 @@ from .recording import read_events
 PROGRAM = "ansible_collections.pgfleet.cluster.plugins.plugin_utils._drill.load"
 LOG = "load.log"
 #: Parent of ``ansible_collections``, by the way this collection was found.
-IMPORT_ROOT = Path(__file__).absolute().parents[5]
+IMPORT_ROOT = Path(__file__).absolute().parents[6]
 POLL_SECONDS = 0.02
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -105,7 +106,16 @@ def test_adoption(foreign: Any) -> None:
 
 
 def test_an_adopted_fleet_is_operated_like_any_other_and_not_destroyed_without_a_word(foreign: Any) -> None:
-    assert foreign.play("playbooks/switchover.yml", to="node1").returncode == 0
+    space = f"/var/lib/postgresql/{VERSION}/{foreign.name}_space"
+    foreign.hosts(
+        {"primary": {}}, {"node1": {}, "node2": {"pg_standby_tablespace_mapping": {space: f"{space}_of_node2"}}}
+    )
+    foreign.site(pagila_load_enabled=False)
+    drill = {"drill": "switchover", "confirm": True, "pg_drill_quiet": 0.3, "pg_drill_directory": str(foreign.folder)}
+    run = foreign.play("playbooks/drill.yml", **drill)
+    assert run.returncode == 0, run.output
+    result = json.loads((foreign.folder / "switchover.json").read_text())
+    assert (result["healthy"], result["problems"], result["acked_lost"]) == (True, [], 0), result
     assert foreign.psql("primary", "SELECT pg_is_in_recovery(), count(*) FROM kept") == "t|1000"
     refused = foreign.play("playbooks/destroy.yml", confirm="yes")
     assert "code: adopted" in refused.output and refused.changed == 0

@@ -56,7 +56,7 @@ PLAY = """
 
 def unit_test() -> Any:
     """The unit test's notion of what must be converted."""
-    found = importlib.util.spec_from_file_location("unit_test_options", ROOT / "tests/unit/test_options.py")
+    found = importlib.util.spec_from_file_location("unit_test_options", ROOT / "tests/unit/_fleet/test_options.py")
     assert found
     assert found.loader
     module = importlib.util.module_from_spec(found)

@@ -28,13 +28,14 @@ mkdir -p "$WORK/image"
 # What it starts and mounts is seen by nobody else, and ends with this script, however that ends.
 setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child --mount-proc sh "$here/$SOURCE/make.sh" 9>&-
 
-size=$(qemu-img info --output=json "$WORK/image/disk.qcow2" | python3 -c 'import json, sys; print(json.load(sys.stdin)["virtual-size"])')
+size=0
+[ ! -e "$WORK/image/disk.qcow2" ] || size=$(qemu-img info --output=json "$WORK/image/disk.qcow2" | python3 -c 'import json, sys; print(json.load(sys.stdin)["virtual-size"])')
 cat >"$WORK/image/image.json" <<END
 {"hash": "${TARGET##*/}", "source": "$SOURCE", "postgresql": "$(cat "$WORK/postgresql")", "size_bytes": $size,
  "kernel": $([ -e "$WORK/image/vmlinuz" ] && echo true || echo false), "cmdline": "$CMDLINE"}
 END
 chmod 0755 "$WORK/image"
-chmod 0644 "$WORK"/image/*
+find "$WORK/image" -maxdepth 1 -type f -exec chmod 0644 {} +
 sync -f "$WORK/image"
-rm -rf "$TARGET"
+rm -rf --one-file-system "$TARGET"
 mv "$WORK/image" "$TARGET"

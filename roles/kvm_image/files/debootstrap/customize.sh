@@ -6,41 +6,24 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 # Units that a throwaway machine does not need: on an emulated CPU each costs a good part of a second.
 chroot "$root" systemctl mask --quiet \
-    apt-daily.service apt-daily.timer apt-daily-upgrade.service apt-daily-upgrade.timer dpkg-db-backup.timer \
-    e2scrub_all.timer e2scrub_reap.service fstrim.timer man-db.timer getty-static.service getty@tty1.service \
-    serial-getty@ttyS0.service systemd-networkd-wait-online.service systemd-binfmt.service \
-    proc-sys-fs-binfmt_misc.automount proc-sys-fs-binfmt_misc.mount systemd-pstore.service systemd-hwdb-update.service \
+    serial-getty@ttyS0.service systemd-binfmt.service proc-sys-fs-binfmt_misc.automount proc-sys-fs-binfmt_misc.mount \
     modprobe@drm.service modprobe@efi_pstore.service modprobe@configfs.service modprobe@fuse.service \
     modprobe@loop.service modprobe@dm_mod.service sys-kernel-config.mount sys-fs-fuse-connections.mount \
     sys-kernel-debug.mount sys-kernel-tracing.mount dev-hugepages.mount dev-mqueue.mount \
-    cloud-init-hotplugd.socket sshd-keygen.service ssh.socket remote-fs.target
+    cloud-init-hotplugd.socket
 
-for generator in ssh gpt-auto tpm2 hibernate-resume system-update rc-local; do
-    mkdir -p "$root/etc/systemd/system-generators"
-    ln -s /dev/null "$root/etc/systemd/system-generators/systemd-$generator-generator"
-done
 cp "$here/modprobe.conf" "$root/etc/modprobe.d/pgfleet.conf"
 
 cp "$here/cloud.cfg" "$root/etc/cloud/cloud.cfg"
 rm -f "$root/etc/cloud/cloud.cfg.d/05_logging.cfg"
 echo 'policy: enabled' >"$root/etc/cloud/ds-identify.cfg"
 echo '/dev/vda / ext4 noatime,x-systemd.growfs 0 0' >"$root/etc/fstab"
-echo 'nameserver 127.0.0.1' >"$root/etc/resolv.conf"
 install -d "$root/usr/local/lib/pgfleet"
 { echo "#!/usr/bin/python3 -I" && cat "$here/cloud-init"; } >"$root/usr/local/lib/pgfleet/cloud-init"
 chmod 0755 "$root/usr/local/lib/pgfleet/cloud-init"
 install -d "$root/etc/systemd/system/cloud-init-main.service.d"
 printf '[Service]\nExecStart=\nExecStart=/usr/local/lib/pgfleet/cloud-init --all-stages\n' \
     >"$root/etc/systemd/system/cloud-init-main.service.d/pgfleet.conf"
-mkdir -p "$root/etc/systemd/journald.conf.d"
-printf '[Journal]\nStorage=volatile\n' >"$root/etc/systemd/journald.conf.d/pgfleet.conf"
-
-# Who a machine is comes with its seed.
-: >"$root/etc/machine-id"
-rm -f "$root"/etc/ssh/ssh_host_* "$root/var/lib/dbus/machine-id" "$root/etc/hostname"
-chroot "$root" passwd --quiet --lock root
-chroot "$root" systemctl enable --quiet systemd-networkd.service
-
 # An initrd that does one thing: the driver of the disk, then the real root.
 kernel=$(ls "$root/lib/modules")
 tiny=$root/tmp/initrd

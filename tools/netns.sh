@@ -9,7 +9,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 PRIVATE="/run/libvirt /etc/libvirt/qemu /etc/libvirt/storage /var/lib/libvirt/dnsmasq /var/lib/libvirt/qemu /var/log/libvirt
-    /var/lib/pgfleet/machines"
+    /var/lib/pgfleet/machines /var/lib/pgfleet/containers"
 
 usage() { die "usage: tools/netns.sh run|in NAME COMMAND…, tools/netns.sh remove NAME"; }
 

@@ -26,8 +26,8 @@ def machines(*args: Any) -> list[dict[str, Any]]:
 
 
 def with_host_keys(wanted: Iterable[Mapping[str, Any]], directory: str) -> list[dict[str, Any]]:
-    """The machines as the module virtual_machines takes them; a key that is not there (check mode) is empty."""
-    return [{**{name: machine[name] for name in _FIELDS}, **_keys(directory, machine["name"])} for machine in wanted]
+    """The machines as the modules virtual_machines and containers take them; a key that is not there (check mode) is empty."""
+    return [{**{name: machine[name] for name in _FIELDS if name in machine}, **_keys(directory, machine["name"])} for machine in wanted]
 
 
 def _keys(directory: str, name: str) -> dict[str, str]:

@@ -27,7 +27,10 @@ def machines(*args: Any) -> list[dict[str, Any]]:
 
 def with_host_keys(wanted: Iterable[Mapping[str, Any]], directory: str) -> list[dict[str, Any]]:
     """The machines as the modules virtual_machines and containers take them; a key that is not there (check mode) is empty."""
-    return [{**{name: machine[name] for name in _FIELDS if name in machine}, **_keys(directory, machine["name"])} for machine in wanted]
+    return [
+        {**{name: machine[name] for name in _FIELDS if name in machine}, **_keys(directory, machine["name"])}
+        for machine in wanted
+    ]
 
 
 def _keys(directory: str, name: str) -> dict[str, str]:

@@ -116,7 +116,9 @@ def plan_fault(state: str, names: Sequence[str], there: Mapping[str, Found], fle
     stopped = [each.name for each in found if state == "frozen" and each.state == STOPPED]
     if stopped:
         raise MachineConflict(
-            f"Machine {', '.join(stopped)} does not run, so it cannot be frozen.", "Start it first.", "machine_missing"
+            f"Machine {', '.join(stopped)} does not run, so it cannot be frozen.",
+            "Start it first.",
+            "machine_not_running",
         )
     return Plan(
         tuple(

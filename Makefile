@@ -3,11 +3,13 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup runtime cluster status verify destroy drill lab lab-status lab-destroy vms test test-vms sweep bench bench-drills bench-vms \
+.PHONY: help setup runtime cluster status verify destroy drill lab lab-status lab-destroy vms \
+	containers containers-status containers-destroy test test-vms test-containers sweep bench bench-drills bench-vms \
 	format clean \
 	test-unit test-integration test-molecule lint sanity docs types galaxy
 
 CHECK = @.venv/bin/python tools/check.py
+CONTAINERS = @PGFLEET_INVENTORY=inventory/containers PGFLEET_NETNS_NAME=pgfleet-nspawn PGFLEET_MITOGEN=0 tools/lab.sh
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -50,6 +52,15 @@ lab-status: vms ## Show the cluster in the lab
 lab-destroy: vms ## Remove the lab's machines
 	@tools/lab.sh destroy $(ANSIBLE_ARGS)
 
+containers: runtime ## Make four system containers and the cluster on them (PGFLEET_NETNS=1: in a network namespace)
+	$(CONTAINERS) up $(ANSIBLE_ARGS)
+
+containers-status: runtime ## Show the cluster on containers
+	$(CONTAINERS) status $(ANSIBLE_ARGS)
+
+containers-destroy: runtime ## Remove the containers
+	$(CONTAINERS) destroy $(ANSIBLE_ARGS)
+
 test: setup ## Run every test and check; ends with a table
 	$(CHECK)
 
@@ -67,6 +78,9 @@ sweep: setup ## Kill site.yml and switchover.yml at every one of their tasks; ta
 
 test-vms: setup ## The cluster on virtual machines: the scenarios kvm_vm and default (PGFLEET_NETNS=1)
 	$(CHECK) vms
+
+test-containers: setup ## The cluster on system containers: the scenario containers (PGFLEET_NETNS=1)
+	$(CHECK) containers
 
 lint: setup ## ansible-lint, ruff, yamllint, changelog
 	$(CHECK) lint style changelog

@@ -140,24 +140,34 @@ def molecule(step: Step) -> None:
 
 
 def vms(step: Step) -> None:
-    """Both scenarios on virtual machines, in a network namespace of their own where PGFLEET_NETNS=1.
+    """Both scenarios on virtual machines."""
+    scenarios = os.environ.get("MOLECULE_SCENARIO", "kvm_vm default").split()
+    on_machines(step, "default", scenarios, **mitogen())
+
+
+def containers(step: Step) -> None:
+    """The scenario on system containers."""
+    on_machines(step, "containers", ["containers"])
+
+
+def on_machines(step: Step, inventory: str, scenarios: list[str], **environment: str) -> None:
+    """Scenarios with machines of their own, in a network namespace of their own where PGFLEET_NETNS=1.
 
     Packages and image come from outside of it. What an earlier run left, killed or not, is removed first and last.
     """
-    inventory = ROOT / "molecule/default/inventory"
     namespace: list[str | Path] = []
     if os.environ.get("PGFLEET_NETNS") == "1":
         namespace = [ROOT / "tools/netns.sh", "run", "pgfleet-test"]
-    if not step.run(VENV / "ansible-playbook", "-i", inventory, "playbooks/image.yml"):
+    if not step.run(VENV / "ansible-playbook", "-i", ROOT / f"molecule/{inventory}/inventory", "playbooks/image.yml"):
         return
-    os.environ.update(mitogen())
-    for scenario in os.environ.get("MOLECULE_SCENARIO", "kvm_vm default").split():
+    settings = {"MOLECULE_GLOB": "molecule/*/molecule.yml", **environment}
+    for scenario in scenarios:
         words = [*namespace, VENV / "molecule"]
         try:
-            step.run(*words, "test", "-s", scenario, MOLECULE_GLOB="molecule/*/molecule.yml")
+            step.run(*words, "test", "-s", scenario, **settings)
         except KeyboardInterrupt:
             if not namespace:
-                step.run(*words, "destroy", "-s", scenario, MOLECULE_GLOB="molecule/*/molecule.yml")
+                step.run(*words, "destroy", "-s", scenario, **settings)
             raise
 
 
@@ -252,7 +262,7 @@ STEPS: dict[str, Callable[[Step], None]] = {
     "molecule": molecule,
 }
 # Steps that run only when they are named.
-NAMED_STEPS: dict[str, Callable[[Step], None]] = {"vms": vms}
+NAMED_STEPS: dict[str, Callable[[Step], None]] = {"containers": containers, "vms": vms}
 
 
 def mitogen() -> dict[str, str]:

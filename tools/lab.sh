@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The lab of virtual machines: tools/lab.sh up|status|destroy [words for ansible-playbook], and any other playbook on it:
 # tools/lab.sh play playbooks/switchover.yml -e to=node2
+# PGFLEET_INVENTORY names another inventory that makes its machines: inventory/containers.
 # With PGFLEET_NETNS=1 all of it lives in a network namespace (PGFLEET_NETNS_NAME, pgfleet-lab): it is made by up, which
 # installs packages and builds the image outside of it first, stays for status, and goes with destroy.
 set -euo pipefail

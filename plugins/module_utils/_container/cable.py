@@ -31,7 +31,7 @@ class Cable:
 
 def cable_of(flags: str, queues: str) -> Cable:
     """From an interface's flags as sysfs says them, and from what ``tc -json qdisc show`` says."""
-    queue = next((each for each in json.loads(queues or "[]") if each.get("kind") == "netem"), {})
+    queue: dict[str, Any] = next((each for each in json.loads(queues or "[]") if each.get("kind") == "netem"), {})
     options = queue.get("options", {})
     return Cable(
         plugged=bool(int(flags, 16) & _UP),

@@ -35,7 +35,7 @@ def test_cable_of(flags, queues, cable):
         (Cable(), Cable(delay_ms=20), ["tc qdisc replace dev vb root netem delay 20ms loss 0%"]),
         (Cable(delay_ms=20), Cable(loss_percent=2), ["tc qdisc replace dev vb root netem delay 0ms loss 2%"]),
         (Cable(delay_ms=20, loss_percent=2), Cable(), ["tc qdisc delete dev vb root"]),
-        (Cable(delay_ms=20), Cable(plugged=False), ["tc qdisc delete dev vb root", "ip link set dev vb down"]),
+        (Cable(delay_ms=20), Cable(plugged=False), ["ip link set dev vb down", "tc qdisc delete dev vb root"]),
     ],
     ids=["nothing to do", "pulled", "plugged in", "slow", "loses instead", "repaired", "pulled and no longer slow"],
 )

@@ -43,13 +43,13 @@ def cable_of(flags: str, queues: str) -> Cable:
 def commands(interface: str, before: Cable, after: Cable) -> list[list[str]]:
     """What leads from one to the other."""
     done: list[list[str]] = []
+    if before.plugged != after.plugged:
+        done.append(["ip", "link", "set", "dev", interface, "up" if after.plugged else "down"])
     if (before.delay_ms, before.loss_percent) != (after.delay_ms, after.loss_percent):
         queue = ["tc", "qdisc", "replace", "dev", interface, "root", "netem"]
         queue += ["delay", f"{after.delay_ms}ms", "loss", f"{after.loss_percent}%"]
         clear = ["tc", "qdisc", "delete", "dev", interface, "root"]
         done.append(queue if after.delay_ms or after.loss_percent else clear)
-    if before.plugged != after.plugged:
-        done.append(["ip", "link", "set", "dev", interface, "up" if after.plugged else "down"])
     return done
 
 
@@ -71,5 +71,17 @@ def set_cable(interface: str, before: Cable, after: Cable) -> None:
 def _run(command: list[str]) -> str:
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode:
-        raise MachineFailed(f"'{' '.join(command)}' failed: {done.stderr.strip()}.", "Correct that.", "machine_failed")
+        raise _trouble(command, done.stderr)
     return done.stdout
+
+
+def _trouble(command: list[str], words: str) -> MachineFailed:
+    if "netem" in command and "qdisc kind is unknown" in words:
+        return MachineFailed(
+            "The kernel of this host has no netem (module sch_netem), so packets can be neither delayed nor lost.",
+            "Load that module, or use a kernel that has it. The cable can be pulled without it.",
+            "netem_missing",
+        )
+    return MachineFailed(
+        f"'{' '.join(command)}' failed: {words.strip().rstrip('.')}.", "Correct that.", "machine_failed"
+    )

@@ -30,6 +30,12 @@ class Places:
     def of(self, name: str) -> Path:
         return self.directory / name
 
+    def making(self, name: str) -> Path:
+        return self.directory / f".making-{name}"
+
+    def removing(self, name: str) -> Path:
+        return self.directory / f".removing-{name}"
+
     def root(self, name: str) -> Path:
         return self.of(name) / "root"
 
@@ -59,6 +65,7 @@ def running(places: Places) -> dict[str, Process]:
 def read_machines(places: Places) -> dict[str, Found]:
     processes = running(places)
     names = {entry.name for entry in places.directory.iterdir()} if places.directory.is_dir() else set()
+    names |= set(processes)
     return {name: _found(name, places, processes.get(name)) for name in names if not name.startswith(".")}
 
 

@@ -47,8 +47,9 @@ class Workshop:
 
     def apply(self, plan: Plan) -> None:
         self.places.directory.mkdir(mode=0o711, parents=True, exist_ok=True)
-        for remains in self.places.directory.glob(".*ing-*"):
-            shutil.rmtree(remains)
+        for name in (step.name for step in plan.steps):
+            for remains in (self.places.making(name), self.places.removing(name)):
+                shutil.rmtree(remains, ignore_errors=True)
         steps = [step for step in plan.steps if step.action in self._ways()]
         with ThreadPoolExecutor(max(len(steps), 1)) as pool:
             list(pool.map(lambda step: self._ways()[step.action](step), steps))
@@ -63,7 +64,7 @@ class Workshop:
 
     def _recreate(self, step: Step) -> None:
         self._remove(step)
-        beside = self.places.directory / f".making-{step.name}"
+        beside = self.places.making(step.name)
         for name in ("upper", "work", "root"):
             (beside / name).mkdir(parents=True)
         for path, file in self.files[step.name].items():
@@ -74,7 +75,10 @@ class Workshop:
         self.runner.start(step.wanted)
 
     def _record(self, path: Path, machine: Machine) -> None:
-        path.write_text(json.dumps({"fleet": self.fleet, "shape": asdict(machine.shape)}))
+        """Renamed when it is whole: without it, a machine is nobody's."""
+        beside = path.with_suffix(".new")
+        beside.write_text(json.dumps({"fleet": self.fleet, "shape": asdict(machine.shape)}))
+        beside.rename(path)
 
     def _start(self, step: Step) -> None:
         self._record(self.places.record(step.name), step.wanted)
@@ -90,7 +94,7 @@ class Workshop:
         self.runner.cut_power(step.name)
         place = self.places.of(step.name)
         if place.exists():
-            removed = self.places.directory / f".removing-{step.name}"
+            removed = self.places.removing(step.name)
             place.rename(removed)
             shutil.rmtree(removed)
 

@@ -24,6 +24,7 @@ POWER_OFF = signal.SIGRTMIN + 4
 
 # Runs in a mount namespace of its own, so the overlay goes with the machine. Each machine needs a control group of its own:
 # without it, stopping a unit in one reaches the processes of another. The shell stays outside of it to remove it in the end.
+# systemd-nspawn ends with 133 when its machine reboots.
 _SCRIPT = """
 set -eu
 mount -t overlay overlay -o "lowerdir=$TREE,upperdir=$PLACE/upper,workdir=$PLACE/work" "$PLACE/root"
@@ -35,9 +36,14 @@ if [ ! -e /sys/fs/cgroup/cgroup.controllers ]; then
 fi
 group=/sys/fs/cgroup/pgfleet-$GROUP
 mkdir -p "$group"
-( echo 0 >"$group/cgroup.procs"; exec systemd-nspawn "$@" ) || code=$?
-find "$group" -depth -type d -exec rmdir {} +
-exit "${code:-0}"
+code=133
+while [ "$code" = 133 ]; do
+    code=0
+    ( echo 0 >"$group/cgroup.procs"; exec systemd-nspawn "$@" ) || code=$?
+    find "$group" -mindepth 1 -depth -type d -exec rmdir {} +
+done
+rmdir "$group"
+exit "$code"
 """
 
 
@@ -76,6 +82,7 @@ class Runner:
         """Like systemd-nspawn@.service, with the overlay."""
         properties = [
             "Delegate=yes", "KillMode=mixed", "Slice=machine.slice", "PrivateMounts=yes", "SuccessExitStatus=133",
+            "RestartForceExitStatus=133",
             f"StandardOutput=file:{self.places.console(name)}", f"StandardError=file:{self.places.console(name)}",
         ]  # fmt: skip
         command = ["systemd-run", "--quiet", "--collect", f"--unit={unit(name)}"]

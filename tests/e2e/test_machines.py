@@ -1,7 +1,8 @@
-"""Nodes that are virtual machines: their identity, their network, their service, and who is kept out."""
+"""Nodes that are machines, virtual ones or containers: their identity, their network, their service, and who is kept out."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import socket
@@ -19,7 +20,7 @@ def test_address_is_static(node):
     assert [line.split()[3] for line in addresses] == [f"{node.address}/24"]
     assert " dynamic " not in addresses[0]
     files = node.root(
-        "cat /etc/netplan/*.yaml /etc/systemd/network/* /run/systemd/network/* 2>/dev/null; cat /sys/class/net/e*/address"
+        "cat /etc/netplan/*.yaml /etc/systemd/network/* /run/systemd/network/* 2>/dev/null; cat /sys/class/net/[eh]*/address"
     )
     mac = files.splitlines()[-1]
     assert files.lower().count(mac) > 1, "it is matched on its MAC address"
@@ -83,7 +84,8 @@ def test_machines_may_use_every_cpu_of_the_hypervisor():
     """Only where the hypervisor is this machine: a server started by a pinned process stays pinned."""
     everything = os.sched_getaffinity(1)
     for pid in filter(str.isdigit, os.listdir("/proc")):
-        with open(f"/proc/{pid}/cmdline", "rb") as words:
+        # A process may end while it is looked at.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError), open(f"/proc/{pid}/cmdline", "rb") as words:
             if b"qemu-system" in words.read().split(b"\0")[0]:
                 assert os.sched_getaffinity(int(pid)) == everything
 

@@ -56,9 +56,23 @@ end_processes() {
     return 1
 }
 
+# Containers that were killed leave their control groups, which are empty a moment later and named by the namespace.
+remove_control_groups() {
+    local number
+    number=$(stat --dereference --format=%i "/run/netns/$name")
+    unshare --mount --propagation private sh -c '
+        mount -t cgroup2 cgroup2 /mnt 2>/dev/null || exit 0
+        for try in 1 2 3 4 5 6 7 8 9 10; do
+            set -- /mnt/pgfleet-'"$number"'-*
+            [ -e "$1" ] || exit 0
+            find "$@" -depth -type d -exec rmdir {} + 2>/dev/null || sleep 0.2
+        done'
+}
+
 remove() {
     if [ -e "/run/netns/$name" ]; then
         end_processes
+        remove_control_groups
         ip netns delete "$name"
     fi
     while mountpoint -q "$home/mounts"; do umount "$home/mounts"; done

@@ -18,6 +18,7 @@ PLAY = """
 - hosts: postgres
   gather_facts: false
   become: true
+  any_errors_fatal: true
   roles: [pgfleet.cluster.pagila_load]
   post_tasks:
     - ansible.builtin.copy:

@@ -14,7 +14,8 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/parameters.md"
 ROLES = (
-    "pg_server", "pg_primary", "pg_standby", "pg_operate", "pagila_load", "pg_drill", "kvm_host", "kvm_image", "kvm_vm",
+    "pg_server", "pg_primary", "pg_standby", "pg_operate", "pagila_load", "pg_drill", "container_host", "container", "kvm_host",
+    "kvm_image", "kvm_vm",
 )  # fmt: skip
 HEAD = """# Parameters
 

@@ -191,7 +191,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._container.plan im
 from ansible_collections.pgfleet.cluster.plugins.module_utils._container.run import Runner, wait_until_ready
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import InvalidInput
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
-from ansible_collections.pgfleet.cluster.plugins.module_utils._vm_seed import HostKey
+from ansible_collections.pgfleet.cluster.plugins.module_utils._vm.seed import HostKey
 
 MACHINE_OPTIONS = {
     "name": {"type": "str", "required": True},

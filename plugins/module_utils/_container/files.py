@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .._vm import short_hash
-from .._vm_seed import HostKey, hosts_file
+from .._vm.seed import HostKey, hosts_file
+from .._vm.values import short_hash
 from .machine import Machine
 
 USER_ID = 1000

@@ -15,7 +15,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._container.plan im
     plan_removal,
 )
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import InvalidInput, MachineConflict
-from ansible_collections.pgfleet.cluster.plugins.module_utils._vm_seed import HostKey
+from ansible_collections.pgfleet.cluster.plugins.module_utils._vm.seed import HostKey
 
 NETWORK = "192.168.122.1/24"
 SHAPE = Shape("192.168.122.101", "/tree", "access", "pgfleet0")

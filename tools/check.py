@@ -164,10 +164,10 @@ def on_machines(step: Step, inventory: str, scenarios: list[str], **environment:
     for scenario in scenarios:
         words = [*namespace, VENV / "molecule"]
         try:
-            step.run(*words, "test", "-s", scenario, **settings)
+            step.run(*words, "test", "-s", scenario, cwd=ROOT, **settings)
         except KeyboardInterrupt:
             if not namespace:
-                step.run(*words, "destroy", "-s", scenario, **settings)
+                step.run(*words, "destroy", "-s", scenario, cwd=ROOT, **settings)
             raise
 
 

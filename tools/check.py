@@ -129,7 +129,7 @@ TWO_FILES_AT_A_TIME = ("--numprocesses=2", "--dist=loadfile")
 
 def pytest_step(folder: str, *more: str) -> Callable[[Step], None]:
     def run(step: Step) -> None:
-        step.run(VENV / "pytest", *shlex.split(os.environ.get("PYTEST_ARGS", "")), *more, folder)
+        step.run(VENV / "pytest", "--durations=6", *shlex.split(os.environ.get("PYTEST_ARGS", "")), *more, folder)
 
     return run
 

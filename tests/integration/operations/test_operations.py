@@ -188,6 +188,26 @@ def test_transactions_of_a_split_brain_are_listed_and_given_up(cluster: Any) -> 
     leads(cluster, "node1")
 
 
+def test_two_promotions_at_one_position_are_told_apart(cluster: Any) -> None:
+    """Both call their timeline by the same number, and pg_rewind takes it for one."""
+    cluster.psql("primary", "CREATE TABLE twins (n int)")
+    cluster.stop("primary")
+    both = ("node1", "node2")
+    until(lambda: len({cluster.psql(node, "SELECT pg_last_wal_replay_lsn()") for node in both}) == 1)
+    for node in both:
+        cluster.psql(node, "SELECT pg_promote()")
+    cluster.psql("node1", "INSERT INTO twins VALUES (100)")
+    for number in range(3):
+        cluster.psql("node2", f"INSERT INTO twins VALUES ({number})")
+    cluster.stop("node2")
+    said = " ".join(succeed(cluster, "rejoin", node="node2").output.split())
+    assert "it is not the same one" in said and "3 transactions after" in said, said
+    assert cluster.psql("node2", "SELECT n FROM twins") == "100"
+    for node in ("primary", "node3"):
+        succeed(cluster, "rejoin", node=node)
+    leads(cluster, "node1")
+
+
 def test_a_rewind_that_is_impossible_becomes_a_clone(cluster: Any) -> None:
     data = Path(cluster.psql("primary", "SHOW data_directory"))
     before = set(data.parent.glob(f"{data.name}.replaced-*"))

@@ -4,15 +4,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import ipaddress
-import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .._errors import InvalidInput
-
-_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+from .._vm.values import mac_of, refuse_bad_address, refuse_bad_name
 
 # How a change reaches a machine that is there.
 RESTART, REBUILD = "restart", "rebuild"
@@ -43,24 +38,12 @@ class Machine:
     shape: Shape
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
-            raise InvalidInput(
-                f"'{self.name}' is not a name for a machine.",
-                "Use 1 to 63 lower-case letters, digits and hyphens, as for a host name.",
-            )
-        try:
-            ipaddress.IPv4Address(self.shape.address)
-        except ValueError as error:
-            raise InvalidInput(
-                f"The address of machine '{self.name}', '{self.shape.address}', is not an IPv4 address.",
-                "Give one, without a mask.",
-            ) from error
+        refuse_bad_name(self.name)
+        refuse_bad_address(self.name, self.shape.address)
 
     @property
     def mac(self) -> str:
-        """Always the same for one name, and locally administered."""
-        digits = hashlib.sha256(self.name.encode()).hexdigest()
-        return f"52:54:00:{digits[0:2]}:{digits[2:4]}:{digits[4:6]}"
+        return mac_of(self.name)
 
 
 @dataclass(frozen=True)

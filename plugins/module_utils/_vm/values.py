@@ -65,6 +65,29 @@ def how_to_change(before: Shape, after: Shape) -> str | None:
     return next((way for way in (REBUILD, RESTART, LIVE) if way in ways), None)
 
 
+def refuse_bad_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise InvalidInput(
+            f"'{name}' is not a name for a machine.",
+            "Use 1 to 63 lower-case letters, digits and hyphens, as for a host name.",
+        )
+
+
+def refuse_bad_address(name: str, address: str) -> None:
+    try:
+        ipaddress.IPv4Address(address)
+    except ValueError as error:
+        raise InvalidInput(
+            f"The address of machine '{name}', '{address}', is not an IPv4 address.", "Give one, without a mask."
+        ) from error
+
+
+def mac_of(name: str) -> str:
+    """Always the same for one name, and locally administered."""
+    digits = hashlib.sha256(name.encode()).hexdigest()
+    return f"52:54:00:{digits[0:2]}:{digits[2:4]}:{digits[4:6]}"
+
+
 @dataclass(frozen=True)
 class Machine:
     """A machine as the user wants it."""
@@ -73,18 +96,8 @@ class Machine:
     shape: Shape
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
-            raise InvalidInput(
-                f"'{self.name}' is not a name for a machine.",
-                "Use 1 to 63 lower-case letters, digits and hyphens, as for a host name.",
-            )
-        try:
-            ipaddress.IPv4Address(self.shape.address)
-        except ValueError as error:
-            raise InvalidInput(
-                f"The address of machine '{self.name}', '{self.shape.address}', is not an IPv4 address.",
-                "Give one, without a mask.",
-            ) from error
+        refuse_bad_name(self.name)
+        refuse_bad_address(self.name, self.shape.address)
         for option in ("memory_mb", "vcpus", "disk_gb"):
             if getattr(self.shape, option) < 1:
                 raise InvalidInput(f"{option} of machine '{self.name}' is less than 1.", "Give a whole number from 1.")
@@ -92,8 +105,7 @@ class Machine:
     @property
     def mac(self) -> str:
         """Always the same for one name, in the range that QEMU's machines use."""
-        digits = hashlib.sha256(self.name.encode()).hexdigest()
-        return f"52:54:00:{digits[0:2]}:{digits[2:4]}:{digits[4:6]}"
+        return mac_of(self.name)
 
     @property
     def uuid(self) -> str:

@@ -264,18 +264,14 @@ passfile_changed:
   sample: true
 """
 
-from dataclasses import replace
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import following_spec
-from ansible_collections.pgfleet.cluster.plugins.module_utils._clone.plan import CLONED, REPLACED
-from ansible_collections.pgfleet.cluster.plugins.module_utils._clone.workflow import Clone, Done, Look
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.around import Finished, settle
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.owner import as_owner, refuse_unwritable
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.place import Plan
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.swap import lock, refuse_busy
+from ansible_collections.pgfleet.cluster.plugins.module_utils._clone.workflow import Clone, CloneLook, Done
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.around import Finished
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.owner import as_owner
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import InvalidInput
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connection import require_psycopg2
@@ -309,31 +305,8 @@ def argument_spec() -> dict[str, Any]:
     )
 
 
-def clone_now(module: AnsibleModule, clone: Clone, first: Look) -> tuple[Look, Done | Finished | None]:
-    """Do the plan as the only run that works on the destination; another one may have done it meanwhile."""
-    refuse_unwritable((clone.dest,))
-    with lock(clone.dest):
-        finished = settle(clone.dest)
-        look = clone.look()
-        if finished and not look.plan.changed:
-            action = REPLACED if finished.replaces else CLONED
-            plan = Plan(action, "finish_swap", f"The clone of an earlier run is in '{clone.dest}' now.")
-            return replace(look, plan=plan), finished
-        if not look.plan.changed:
-            return look, None
-        clone.rehearse(look, leftover=bool(first.dest.incoming))
-        if look.plan.action == first.plan.action:
-            look = replace(look, plan=first.plan)
-        for path in clone.left_behind(look):
-            module.warn(f"'{path}' belongs to the directory that is replaced, is not used by the new one, and stays.")
-        module.log(f"clone of {look.source.address} into {clone.dest} begins: {look.plan.sentence}")
-        done = clone.clone(look)
-    module.log(f"clone into {clone.dest} is done: {done.copied.as_result()}")
-    return look, done
-
-
-def as_result(clone: Clone, look: Look, done: Done | Finished | None, needed: dict[str, str]) -> dict[str, Any]:
-    plan = look.plan
+def as_result(clone: Clone, look: CloneLook, needed: dict[str, str]) -> dict[str, Any]:
+    plan, done = look.plan, look.done
     kept = not plan.changed or isinstance(done, Finished)
     copied = done.copied.as_result() if isinstance(done, Done) else NO_COPY
     after = clone.settings_after(look)
@@ -370,19 +343,14 @@ def run(module: AnsibleModule) -> dict[str, Any]:
             "on_running: rehearse clones nothing.",
             "Use it in check mode (check_mode: true on the task), or leave it out.",
         )
-    clone = Clone(module.params)
+    clone = Clone(module)
     passfile = clone.passfile_text
-    look, done = clone.look(), None
-    if look.plan.changed and module.check_mode:
-        refuse_busy(clone.dest)
-        clone.rehearse(look, leftover=bool(look.dest.incoming))
-    elif look.plan.changed:
-        look, done = clone_now(module, clone, look)
+    look = clone.reach()
     needed = {} if look.plan.changed else clone.needed_recovery(look)
     if not module.check_mode:
         clone.save_passfile(passfile)
         clone.save_recovery(look, needed)
-    result = as_result(clone, look, done, needed)
+    result = as_result(clone, look, needed)
     return {**result, "passfile_changed": passfile is not None, "changed": result["changed"] or passfile is not None}
 
 

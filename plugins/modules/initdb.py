@@ -149,126 +149,19 @@ data_checksums:
   sample: true
 """
 
-import locale
-import os
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.around import check_paths, look_around, settle
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.facts import (
-    DataDir,
-    bin_dir_version,
-    inspect,
-    programs_of,
-)
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.init import (
-    CREATED,
-    init_command,
-    plan_init,
-)
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.owner import as_owner, refuse_unwritable
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.place import Plan
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.process import end_orphans, run_guarded
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.swap import (
-    begin,
-    clean,
-    commit,
-    finish,
-    lock,
-    new_work,
-    refuse_busy,
-)
-from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.create import Init
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.facts import DataDir
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.owner import as_owner
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.workflow import Look
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 
 
-class InitFailed(PgFleetError):
-    """initdb failed."""
-
-    code = "initdb_failed"
-
-
-def require_locale(name: str) -> None:
-    """Refuse a locale that the C library of this machine, and so the server, does not have."""
-    before = locale.setlocale(locale.LC_COLLATE)
-    try:
-        locale.setlocale(locale.LC_COLLATE, name)
-    except locale.Error as error:
-        raise InitFailed(
-            f"The locale '{name}' is not on this machine.",
-            "Make it (on Debian: its line in /etc/locale.gen, then locale-gen), or give another one, such as C.UTF-8.",
-            "locale_missing",
-        ) from error
-    finally:
-        locale.setlocale(locale.LC_COLLATE, before)
-
-
-class Init:
-    """One destination, and how a cluster is made there."""
-
-    def __init__(self, params: dict[str, Any]) -> None:
-        check_paths(params["dest"], {"wal_dir": params["wal_dir"]})
-        self.params = params
-        self.dest = os.path.realpath(params["dest"])
-        self.wal_dir = os.path.realpath(params["wal_dir"]) if params["wal_dir"] else ""
-        self.bin_dir: str = programs_of(self.dest, params["bin_dir"])
-        self.version = bin_dir_version(self.bin_dir)
-
-    def look(self) -> tuple[DataDir, Plan]:
-        dest = inspect(self.dest, self.bin_dir)
-        place = look_around(dest, {self.wal_dir: "wal_dir"} if self.wal_dir else {})
-        return dest, plan_init(place, self.version)
-
-    def rehearse(self) -> None:
-        require_locale(self.params["locale"])
-        refuse_unwritable((self.dest, self.wal_dir) if self.wal_dir else (self.dest,))
-
-    def create(self) -> None:
-        """Make the cluster beside its place, then put it there."""
-        work = new_work("cluster", self.dest, (self.wal_dir,) if self.wal_dir else (), False, True)
-        begin(work)
-        try:
-            status, said = run_guarded(
-                init_command(self.bin_dir, self.version, work.incoming, self.wal_dir, self.params)
-            )
-            if status:
-                errors = [line for line in said.splitlines() if "error:" in line or "hint:" in line or "FATAL" in line]
-                words = " ".join(errors or said.splitlines()[-3:])
-                raise InitFailed(f"initdb failed: {words}", "Its own words say why.")
-            work = commit(work)
-        except BaseException:
-            end_orphans([move.new for move in work.moves])
-            clean(self.dest)
-            raise
-        finish(work)
-
-
-def create_now(module: AnsibleModule, init: Init, plan: Plan) -> Plan:
-    """Do the plan as the only run that works on the destination; another one may have done it meanwhile."""
-    refuse_unwritable((init.dest,))
-    with lock(init.dest):
-        finished = settle(init.dest)
-        _dest, now = init.look()
-        if finished and not now.changed:
-            return Plan(CREATED, "finish_swap", f"The directory of an earlier run is in '{init.dest}' now.")
-        if not now.changed:
-            return now
-        init.rehearse()
-        module.log(f"initdb in {init.dest} begins: {plan.sentence}")
-        init.create()
-    module.log(f"initdb in {init.dest} is done")
-    return plan
-
-
-def as_result(dest: DataDir, before: DataDir, plan: Plan) -> dict[str, Any]:
-    facts = {
-        "system_identifier": dest.system_identifier,
-        "timeline": dest.timeline,
-        "cluster_state": dest.cluster_state,
-        "data_checksums": dest.checksums if dest.valid else None,
-    }
-    found = "cluster" if before.valid else "empty" if before.exists else "missing"
+def as_result(before: DataDir, found: Look) -> dict[str, Any]:
+    dest, plan = found.dest, found.plan
     return {
         "changed": plan.changed,
         "action": plan.action,
@@ -276,23 +169,21 @@ def as_result(dest: DataDir, before: DataDir, plan: Plan) -> dict[str, Any]:
         "explanation": plan.sentence,
         "standby": dest.standby_signal,
         "server_pid": dest.server_pid,
-        **facts,
-        "diff": {"before": {"state": found}, "after": {"state": "cluster"}},
+        "system_identifier": dest.system_identifier,
+        "timeline": dest.timeline,
+        "cluster_state": dest.cluster_state,
+        "data_checksums": dest.checksums if dest.valid else None,
+        "diff": {
+            "before": {"state": "cluster" if before.valid else "empty" if before.exists else "missing"},
+            "after": {"state": "cluster"},
+        },
     }
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
-    init = Init(module.params)
-    before, plan = init.look()
-    dest = before
-    if plan.changed and module.check_mode:
-        refuse_busy(init.dest)
-        if not plan.finish:
-            init.rehearse()
-    elif plan.changed:
-        plan = create_now(module, init, plan)
-        dest = inspect(init.dest, init.bin_dir)
-    return as_result(dest, before, plan)
+    init = Init(module)
+    found = init.reach()
+    return as_result(init.first.dest, found)
 
 
 def main() -> NoReturn:

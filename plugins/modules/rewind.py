@@ -136,122 +136,21 @@ timeline:
   sample: 1
 """
 
-from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import following_spec
-from ansible_collections.pgfleet.cluster.plugins.module_utils._clone.rewind_command import (
-    RewindFailed,
-    Rewinding,
-    find_diverged,
-    forget,
-    note,
-    noted_phase,
-    recover,
-    uses_archive,
-)
-from ansible_collections.pgfleet.cluster.plugins.module_utils._clone.rewind_plan import (
-    IMPOSSIBLE,
-    READY,
-    REWINDING,
-    REWOUND,
-    Diverged,
-    RewindPlan,
-    plan_rewind,
-    reconsider,
-)
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.facts import DataDir, find_bin_dir, inspect
+from ansible_collections.pgfleet.cluster.plugins.module_utils._clone.rewind import Rewind, RewindLook
+from ansible_collections.pgfleet.cluster.plugins.module_utils._clone.rewind_command import RewindFailed
+from ansible_collections.pgfleet.cluster.plugins.module_utils._clone.rewind_plan import IMPOSSIBLE
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.owner import as_owner
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.swap import lock, refuse_busy
-from ansible_collections.pgfleet.cluster.plugins.module_utils._lineage.plan import Compared
-from ansible_collections.pgfleet.cluster.plugins.module_utils._lineage.wal import Comparison
-from ansible_collections.pgfleet.cluster.plugins.module_utils._lsn import format_lsn
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connection import require_psycopg2
-from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.passfile import check_passfile
-from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.replication import (
-    check_slot,
-    read_source,
-    replication_session,
-    wanted_recovery,
-)
-from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.source import Source
-from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.standby import make_standby
 
 
-@dataclass(frozen=True)
-class Look:
-    """What was found, and what is to be done about it."""
-
-    dest: DataDir
-    plan: RewindPlan
-    diverged: Diverged | None
-    bin_dir: str
-
-
-def look(params: dict[str, Any]) -> Look:
-    """Facts, then the decision. The directory is read before the source, which only moves forward."""
-    if params["passfile"]:
-        check_passfile(params["passfile"])
-    with replication_session(params) as server:
-        bin_dir = params["bin_dir"] or find_bin_dir(server.major)
-        dest = inspect(params["dest"], bin_dir)
-        source = read_source(server)
-        if params["slot"]:
-            check_slot(server, params["slot"])
-    plan = plan_rewind(dest, source, noted_phase(dest.path))
-    found = examine(params, dest, source, plan, bin_dir)
-    plan = reconsider(plan, found, dest, source)
-    diverged = None if plan.fork is None else find_diverged(dest, plan.fork, bin_dir)
-    if plan.fork is not None and found.overwritten:
-        diverged = Diverged(format_lsn(plan.fork))
-    return Look(dest, plan, diverged, bin_dir)
-
-
-def examine(params: dict[str, Any], dest: DataDir, source: Source, plan: RewindPlan, bin_dir: str) -> Compared:
-    """Whether the WAL bears the plan out."""
-    if plan.action == IMPOSSIBLE:
-        return Compared()
-    comparison = Comparison(params, dest, source, bin_dir)
-    if plan.fork is not None:
-        return comparison.before_rewind(plan.fork)
-    if dest.server_pid is not None:
-        return replace(comparison.compare(), gone="")
-    found = comparison.before_start()
-    return Compared() if found.gone and uses_archive(dest, bin_dir, params["config_file"]) else found
-
-
-def rewind_now(module: AnsibleModule, dest: DataDir, plan: RewindPlan, bin_dir: str) -> RewindPlan:
-    """Do the plan; what turns out to be impossible is a new plan."""
-    params = module.params
-    if plan.action == REWOUND and not plan.finish:
-        if plan.recover:
-            recover(dest, bin_dir, params["config_file"])
-        rewinding = Rewinding(params, bin_dir)
-        words = rewinding.rehearse()
-        if words:
-            return RewindPlan(IMPOSSIBLE, "wal_gone", f"pg_rewind lacks WAL: {words}", fork=plan.fork)
-        module.log(f"rewind of {dest.path} begins: {plan.sentence}")
-        note(dest.path, REWINDING)
-        rewinding.rewind()
-        note(dest.path, READY)
-    make_standby(dest.path, wanted_recovery(params))
-    forget(dest.path)
-    return plan
-
-
-def rehearsed(params: dict[str, Any], plan: RewindPlan, bin_dir: str) -> RewindPlan:
-    """Check mode's plan: what is clean already can be rehearsed, a recovery would write."""
-    if plan.action != REWOUND or plan.finish or plan.recover or not params["rewind_user"]:
-        return plan
-    words = Rewinding(params, bin_dir).rehearse()
-    return RewindPlan(IMPOSSIBLE, "wal_gone", f"pg_rewind lacks WAL: {words}", fork=plan.fork) if words else plan
-
-
-def as_result(found: Look, plan: RewindPlan) -> dict[str, Any]:
-    diverged = found.diverged
+def as_result(found: RewindLook) -> dict[str, Any]:
+    plan, diverged = found.plan, found.diverged
     return {
         "changed": plan.changed,
         "action": plan.action,
@@ -268,22 +167,13 @@ def as_result(found: Look, plan: RewindPlan) -> dict[str, Any]:
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
-    """The plan is made again under the lock: another run may have done it meanwhile, or may have begun."""
-    params = module.params
-    found = look(params)
+    found = Rewind(module).reach()
     plan = found.plan
-    if plan.changed and module.check_mode:
-        refuse_busy(found.dest.path)
-        plan = rehearsed(params, plan, found.bin_dir)
-    elif plan.changed:
-        with lock(found.dest.path):
-            found = look(params)
-            plan = rewind_now(module, found.dest, found.plan, found.bin_dir) if found.plan.changed else found.plan
-    if plan.action == IMPOSSIBLE and params["on_impossible"] == "fail":
+    if plan.action == IMPOSSIBLE and module.params["on_impossible"] == "fail":
         raise RewindFailed(
             plan.sentence, "Clone it again with this directory set aside (basebackup with force: true).", plan.reason
         )
-    return as_result(found, plan)
+    return as_result(found)
 
 
 def main() -> NoReturn:

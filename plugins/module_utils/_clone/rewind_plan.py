@@ -10,14 +10,14 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from .._datadir.facts import DataDir
-from .._datadir.place import DirectoryRefused, not_a_cluster
+from .._datadir.place import KEPT, DirectoryRefused, Plan, not_a_cluster
 from .._lineage.plan import FOREVER, Compared, shared_history
 from .._lsn import format_lsn, parse_lsn
 from .._postgres.controldata import CLEAN
 from .._postgres.source import Source
 from .plan import divergence
 
-KEPT, FOLLOWED, REWOUND, IMPOSSIBLE = "kept", "followed", "rewound", "impossible"
+FOLLOWED, REWOUND, IMPOSSIBLE = "followed", "rewound", "impossible"
 REWINDING, READY = "rewinding", "ready"
 _STANDBY_STOPPED = "shut down in recovery"
 _REMEDY = "A fresh clone with this directory set aside (pgfleet.cluster.basebackup with force: true) is the other way."
@@ -29,17 +29,13 @@ _END = re.compile(r"(?:error in WAL record at|could not find a valid record afte
 
 
 @dataclass(frozen=True)
-class RewindPlan:
-    """What is to be done and why. ``recover``: the server must first come to a clean end; ``finish``: only settings are left.
+class RewindPlan(Plan):
+    """``recover``: the server must first come to a clean end; ``finish``: only settings are left.
 
     ``fork``: where the WAL of the two parts company; None where it does not.
     """
 
-    action: str
-    reason: str
-    sentence: str
     recover: bool = False
-    finish: bool = False
     fork: int | None = None
 
     @property

@@ -7,14 +7,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
-from .._datadir.around import check_paths, look_around
+from .._datadir.around import Finished, check_paths, look_around
 from .._datadir.facts import DataDir, bin_dir_version, find_bin_dir, inspect
 from .._datadir.owner import refuse_unwritable
-from .._datadir.place import Plan
 from .._datadir.process import end_orphans
 from .._datadir.swap import Work, begin, clean, commit, finish, leftover_bytes, new_work, outside_directories
+from .._datadir.workflow import Look, Workflow
 from .._host.atomic import write_file
 from .._lineage.wal import Comparison
 from .._postgres.passfile import check_passfile, passfile_line, read_passfile, save_passfile, with_password
@@ -31,7 +31,10 @@ from .._postgres.settings import read_settings, write_settings
 from .._postgres.source import Source
 from .._postgres.standby import make_standby, read_text
 from .command import Copied, CopyOptions, copy, free_bytes, refuse_too_large, verify
-from .plan import REPLACED, CloneFacts, find_problem, plan_clone
+from .plan import CLONED, REPLACED, CloneFacts, find_problem, plan_clone
+
+if TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
 
 #: Seconds in which the server notices that a killed earlier run has gone.
 _PATIENCE = 5.0
@@ -39,23 +42,6 @@ _ELSEWHERE = (
     "Give that directory to the server's user, or name another place with wal_dir or tablespace_mapping"
     " (pg_standby_wal_dir, pg_standby_tablespace_mapping)."
 )
-
-
-@dataclass(frozen=True)
-class Look:
-    """What was found, and what is to be done about it."""
-
-    dest: DataDir
-    source: Source
-    plan: Plan
-    copying: CopyOptions
-    besides: tuple[str, ...]
-    auto_conf: str
-    wal_dir: str
-
-    @property
-    def wal_dir_after(self) -> str:
-        return self.copying.wal_dir if self.plan.changed else self.wal_dir
 
 
 @dataclass(frozen=True)
@@ -67,11 +53,31 @@ class Done:
     replaced_path: str | None
 
 
-class Clone:
+@dataclass(frozen=True)
+class CloneLook(Look):
+    """``done``: what this run made, or what it found made by an earlier one."""
+
+    source: Source
+    copying: CopyOptions
+    besides: tuple[str, ...]
+    auto_conf: str
+    wal_dir: str
+    done: Done | Finished | None = None
+
+    @property
+    def wal_dir_after(self) -> str:
+        return self.copying.wal_dir if self.plan.changed else self.wal_dir
+
+
+class Clone(Workflow[CloneLook]):
     """One destination and what is wanted there, as the module's options say."""
 
-    def __init__(self, params: Mapping[str, Any]) -> None:
-        self.params = dict(params)
+    noun = "clone"
+    actions = (CLONED, REPLACED)
+
+    def __init__(self, module: AnsibleModule) -> None:
+        super().__init__(module)
+        params = self.params
         self.spaces = {str(old): str(new) for old, new in params["tablespace_mapping"].items()}
         spaces = {f"tablespace_mapping[{old}]": new for old, new in self.spaces.items()}
         check_paths(params["dest"], {"wal_dir": params["wal_dir"], **spaces})
@@ -102,7 +108,7 @@ class Clone:
         found = "localhost" if host in ("", "/var/run/postgresql") else host
         return found, self.params["login_port"], self.params["login_user"]
 
-    def look(self) -> Look:
+    def look(self) -> CloneLook:
         """Facts, then the decision. The destination is read before the source, which only moves forward."""
         with replication_session(self.params) as server:
             bin_dir = self.params["bin_dir"] or find_bin_dir(server.major)
@@ -119,7 +125,7 @@ class Clone:
         plan = plan_clone(facts, self.params["force"], self.params["rebuild"])
         paths = tuple(beside.path for beside in place.besides)
         auto_conf = read_text(os.path.join(self.dest, AUTO_CONF))
-        return Look(dest, source, plan, copying, paths, auto_conf, self._present_wal_dir(dest))
+        return CloneLook(dest, plan, source, copying, paths, auto_conf, self._present_wal_dir(dest))
 
     def _differs_at(self, dest: DataDir, source: Source, bin_dir: str) -> int | None:
         """Where the WAL of what looks like a standby differs from that of the source."""
@@ -127,18 +133,34 @@ class Clone:
             return None
         return Comparison(self.params, dest, source, bin_dir).compare().differs_at
 
-    def rehearse(self, look: Look, leftover: bool) -> None:
-        """Find what would stop a clone before anything is changed."""
-        refuse_unwritable((self.dest,))
-        refuse_unwritable(look.besides, _ELSEWHERE)
-        if look.plan.finish:
-            return
+    def rehearse(self, found: CloneLook) -> CloneLook:
+        refuse_unwritable(found.besides, _ELSEWHERE)
+        if found.plan.finish:
+            return found
         if self.streams and not self.rehearses:  # the server that runs has a WAL sender and the slot
-            rehearse_streaming(self.params, look.source, self.slot, _PATIENCE if leftover else 0)
+            patience = _PATIENCE if self.first.dest.incoming else 0
+            rehearse_streaming(self.params, found.source, self.slot, patience)
         if self.params["source_size"]:
-            refuse_too_large(self.params["source_size"], self._room(look), self.dest)
+            refuse_too_large(self.params["source_size"], self._room(found), self.dest)
+        return found
 
-    def clone(self, look: Look) -> Done:
+    def make(self, found: CloneLook) -> CloneLook:
+        self.rehearse(found)
+        first = self.first.plan
+        look = replace(found, plan=first) if found.plan.action == first.action else found
+        for path in self._left_behind(look):
+            self.module.warn(
+                f"'{path}' belongs to the directory that is replaced, is not used by the new one, and stays."
+            )
+        self.module.log(f"clone of {look.source.address} into {self.dest} begins: {look.plan.sentence}")
+        done = self._clone(look)
+        self.module.log(f"clone into {self.dest} is done: {done.copied.as_result()}")
+        return replace(look, done=done)
+
+    def finished(self, found: CloneLook, done: Finished) -> CloneLook:
+        return replace(super().finished(found, done), done=done)
+
+    def _clone(self, look: CloneLook) -> Done:
         """Copy, set up as a standby, verify, and put into place."""
         replaces = look.plan.action == REPLACED
         work = new_work("clone", self.dest, look.besides, replaces, self.params["keep_replaced"])
@@ -154,7 +176,7 @@ class Clone:
             raise
         return Done(copied, seconds, finish(work))
 
-    def _verify(self, look: Look, work: Work) -> float | None:
+    def _verify(self, look: CloneLook, work: Work) -> float | None:
         if not self.params["verify"]:
             return None
         return verify(look.copying.bin_dir, work.incoming, self.params["wal_method"] != "none")
@@ -163,17 +185,17 @@ class Clone:
         make_standby(incoming, self.recovery)
         os.chmod(incoming, 0o700)
 
-    def left_behind(self, look: Look) -> list[str]:
+    def _left_behind(self, look: CloneLook) -> list[str]:
         """Directories outside a replaced one that stay when it is deleted: nobody asked for them to go."""
         if look.plan.action != REPLACED or self.params["keep_replaced"]:
             return []
         return [path for path in outside_directories(self.dest).values() if path not in look.besides]
 
-    def needed_recovery(self, look: Look) -> dict[str, str]:
+    def needed_recovery(self, look: CloneLook) -> dict[str, str]:
         """The settings of a kept standby that differ from the wanted ones."""
         return self.recovery.needed(look.auto_conf)
 
-    def save_recovery(self, look: Look, needed: Mapping[str, str]) -> None:
+    def save_recovery(self, look: CloneLook, needed: Mapping[str, str]) -> None:
         if needed:
             write_file(os.path.join(self.dest, AUTO_CONF), write_settings(look.auto_conf, needed))
 
@@ -181,7 +203,7 @@ class Clone:
         if text is not None:
             save_passfile(self.params["passfile"], text)
 
-    def settings_after(self, look: Look) -> dict[str, str]:
+    def settings_after(self, look: CloneLook) -> dict[str, str]:
         """The recovery settings as they are when all is done."""
         changed = self.recovery.fresh() if look.plan.changed else self.needed_recovery(look)
         return {**read_settings(look.auto_conf), **changed}
@@ -226,6 +248,6 @@ class Clone:
         wanted = dict.fromkeys(copying.tablespaces.values(), "tablespace_mapping")
         return {**wanted, copying.wal_dir: "wal_dir"} if copying.wal_dir else wanted
 
-    def _room(self, look: Look) -> int:
+    def _room(self, look: CloneLook) -> int:
         places = (self.dest, *look.copying.tablespaces.values())
         return free_bytes(os.path.dirname(path) for path in places) + leftover_bytes(self.dest)

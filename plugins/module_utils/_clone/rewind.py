@@ -1,0 +1,105 @@
+# Copyright (c) 2026 The pgfleet.cluster developers
+# MIT License (see LICENSE or https://opensource.org/license/mit)
+"""Look at a former primary and at its source, and make the one a standby of the other by pg_rewind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from .._datadir.facts import DataDir, find_bin_dir, inspect
+from .._datadir.workflow import Look, Workflow
+from .._lineage.plan import Compared
+from .._lineage.wal import Comparison
+from .._lsn import format_lsn
+from .._postgres.passfile import check_passfile
+from .._postgres.replication import check_slot, read_source, replication_session, wanted_recovery
+from .._postgres.source import Source
+from .._postgres.standby import make_standby
+from .rewind_command import Rewinding, find_diverged, forget, note, noted_phase, recover, uses_archive
+from .rewind_plan import IMPOSSIBLE, READY, REWINDING, REWOUND, Diverged, RewindPlan, plan_rewind, reconsider
+
+if TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+
+@dataclass(frozen=True)
+class RewindLook(Look):
+    plan: RewindPlan
+    diverged: Diverged | None
+    bin_dir: str
+
+
+class Rewind(Workflow[RewindLook]):
+    """One former primary and the server that it is to follow."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        super().__init__(module)
+        self.dest = self.params["dest"]
+
+    def look(self) -> RewindLook:
+        """The directory is read before the source, which only moves forward."""
+        params = self.params
+        if params["passfile"]:
+            check_passfile(params["passfile"])
+        with replication_session(params) as server:
+            bin_dir = params["bin_dir"] or find_bin_dir(server.major)
+            dest = inspect(self.dest, bin_dir)
+            source = read_source(server)
+            if params["slot"]:
+                check_slot(server, params["slot"])
+        plan = plan_rewind(dest, source, noted_phase(self.dest))
+        found = self._compare(dest, source, plan, bin_dir)
+        plan = reconsider(plan, found, dest, source)
+        diverged = None if plan.fork is None else find_diverged(dest, plan.fork, bin_dir)
+        if plan.fork is not None and found.overwritten:
+            diverged = Diverged(format_lsn(plan.fork))
+        return RewindLook(dest, plan, diverged, bin_dir)
+
+    def _compare(self, dest: DataDir, source: Source, plan: RewindPlan, bin_dir: str) -> Compared:
+        """Whether the WAL bears the plan out."""
+        if plan.action == IMPOSSIBLE:
+            return Compared()
+        comparison = Comparison(self.params, dest, source, bin_dir)
+        if plan.fork is not None:
+            return comparison.before_rewind(plan.fork)
+        if dest.server_pid is not None:
+            return replace(comparison.compare(), gone="")
+        found = comparison.before_start()
+        return Compared() if found.gone and uses_archive(dest, bin_dir, self.params["config_file"]) else found
+
+    def rehearse(self, found: RewindLook) -> RewindLook:
+        """What was shut down cleanly can be rehearsed; a recovery would write."""
+        plan = found.plan
+        if plan.action != REWOUND or plan.finish or plan.recover or not self.params["rewind_user"]:
+            return found
+        return _rehearsed(found, Rewinding(self.params, found.bin_dir))
+
+    def settle(self) -> None:
+        """An interrupted rewind has a note, which the plan reads; a clone's remains are left to the next clone."""
+
+    def make(self, found: RewindLook) -> RewindLook:
+        """What turns out to be impossible is a new plan."""
+        plan = found.plan
+        if plan.action == REWOUND and not plan.finish:
+            if plan.recover:
+                recover(found.dest, found.bin_dir, self.params["config_file"])
+            rewinding = Rewinding(self.params, found.bin_dir)
+            rehearsed = _rehearsed(found, rewinding)
+            if not rehearsed.plan.changed:
+                return rehearsed
+            self.module.log(f"rewind of {self.dest} begins: {plan.sentence}")
+            note(self.dest, REWINDING)
+            rewinding.rewind()
+            note(self.dest, READY)
+        make_standby(self.dest, wanted_recovery(self.params))
+        forget(self.dest)
+        return found
+
+
+def _rehearsed(look: RewindLook, rewinding: Rewinding) -> RewindLook:
+    words = rewinding.rehearse()
+    if not words:
+        return look
+    plan = RewindPlan(IMPOSSIBLE, "wal_gone", f"pg_rewind lacks WAL: {words}", fork=look.plan.fork)
+    return replace(look, plan=plan)

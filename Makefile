@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup runtime cluster status verify destroy drill lab lab-status lab-destroy vms \
 	containers containers-status containers-destroy test test-vms test-containers sweep bench bench-drills bench-vms \
-	format clean \
+	format clean test-all \
 	test-unit test-integration test-molecule lint sanity docs types galaxy
 
 CHECK = @.venv/bin/python tools/check.py
@@ -63,6 +63,9 @@ containers-destroy: runtime ## Remove the containers
 
 test: setup ## Run every test and check; ends with a table
 	$(CHECK)
+
+test-all: setup ## The same without turns: also the tests that otherwise run in one of a few commits
+	@PGFLEET_TURNS=all .venv/bin/python tools/check.py
 
 test-unit: setup ## Pure code, in tables (PYTEST_ARGS='-k slot')
 	$(CHECK) unit

@@ -26,6 +26,8 @@ VENV = ROOT / ".venv/bin"
 COLLECTIONS = ROOT / ".cache"
 NAME = ("pgfleet", "cluster")
 LIMIT_SECONDS = int(os.environ.get("PGFLEET_LIMIT_SECONDS", "2700"))  # of one command
+#: .ci/run has 90 minutes: nothing that can wait is started when it may end after the first, and a command that hangs is interrupted before the second.
+PLANNED_SECONDS, LAST_SECONDS = 80 * 60, 85 * 60
 _PYTEST_SUMMARY = re.compile(r"^=*\s*((?:\d+ \w+,? ?)+) in [\d.]+s")
 _COUNTED = {"passed": "passed", "xpassed": "passed", "failed": "failed", "error": "failed", "errors": "failed",
             "skipped": "skipped", "xfailed": "skipped"}  # fmt: skip
@@ -38,6 +40,7 @@ class Step:
     name: str
     seconds: float = 0
     failures: list[str] = field(default_factory=list)
+    left_out: str = ""
     counts: dict[str, int] = field(default_factory=lambda: {"passed": 0, "failed": 0, "skipped": 0})
 
     def run(self, *command: str | Path, cwd: Path = ROOT, **environment: str) -> bool:
@@ -58,7 +61,7 @@ class Step:
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         assert process.stdout
-        with log.open("a") as kept, limited(process):
+        with log.open("a") as kept, limited(process, seconds_of_a_command(self.name, passed())):
             try:
                 self._show(process.stdout, kept)
             except KeyboardInterrupt:
@@ -89,7 +92,7 @@ class Step:
 
 
 @contextmanager
-def limited(process: subprocess.Popen[str]) -> Iterator[None]:
+def limited(process: subprocess.Popen[str], seconds: int) -> Iterator[None]:
     """Interrupt the process and its children when its time is up, as Ctrl-C does, and kill them three minutes later."""
     ways = [signal.SIGINT, signal.SIGKILL]
 
@@ -99,7 +102,7 @@ def limited(process: subprocess.Popen[str]) -> Iterator[None]:
             signal.alarm(180)
 
     signal.signal(signal.SIGALRM, end)
-    signal.alarm(LIMIT_SECONDS)
+    signal.alarm(seconds)
     try:
         yield
     finally:
@@ -120,6 +123,59 @@ def copy_of_the_tree(target: Path) -> Path:
     return here
 
 
+# --- Time -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Usual:
+    """Seconds that a step takes on two cores without KVM: what always runs, and what takes turns."""
+
+    always: int
+    turns: int = 0
+
+
+USUAL = {
+    "galaxy": Usual(30),
+    "sanity": Usual(100),
+    "modules": Usual(290),
+    "site": Usual(600, 160),
+    "operations": Usual(1500, 250),
+    "molecule": Usual(65),
+    "containers": Usual(300),
+    "vms": Usual(820),
+}
+
+
+def passed() -> float | None:
+    """Seconds since .ci/run began; None where nobody waits for an end."""
+    began = os.environ.get("PGFLEET_BEGAN")
+    return time.time() - int(began) if began else None
+
+
+def still_to_come(step: str) -> int:
+    """Seconds of what always runs after a step."""
+    names = list(USUAL)
+    return sum(USUAL[name].always for name in names[names.index(step) + 1 :]) if step in USUAL else 0
+
+
+def why_turns_are_left_out(step: str, seconds: float | None) -> str:
+    """Why a step runs without its tests that take turns, so many seconds after the beginning; nothing where it runs with them."""
+    usual = USUAL.get(step, Usual(0))
+    if seconds is None or not usual.turns:
+        return ""
+    left = PLANNED_SECONDS - seconds - usual.always - still_to_come(step)
+    if left >= usual.turns:
+        return ""
+    return f"its tests that take turns were left out: they take {usual.turns} s, and {max(0, left):.0f} s are left for them; make test-all runs them"
+
+
+def seconds_of_a_command(step: str, seconds: float | None) -> int:
+    """After how many seconds a command of a step is interrupted."""
+    if seconds is None:
+        return LIMIT_SECONDS
+    return max(60, min(LIMIT_SECONDS, int(LAST_SECONDS - seconds - still_to_come(step))))
+
+
 # --- The steps --------------------------------------------------------------------------------------------------------
 
 
@@ -129,7 +185,10 @@ TWO_FILES_AT_A_TIME = ("--numprocesses=2", "--dist=loadfile")
 
 def pytest_step(folder: str, *more: str) -> Callable[[Step], None]:
     def run(step: Step) -> None:
-        step.run(VENV / "pytest", "--durations=6", *shlex.split(os.environ.get("PYTEST_ARGS", "")), *more, folder)
+        step.left_out = why_turns_are_left_out(step.name, passed())
+        turns = "none" if step.left_out else os.environ.get("PGFLEET_TURNS", "")
+        words = shlex.split(os.environ.get("PYTEST_ARGS", ""))
+        step.run(VENV / "pytest", "--durations=6", *words, *more, folder, PGFLEET_TURNS=turns)
 
     return run
 
@@ -302,6 +361,9 @@ def report(steps: list[Step]) -> None:
     for step in steps:
         for failure in step.failures:
             print(f"{step.name}: {failure} (build/logs/{step.name}.log)")
+    for step in steps:
+        if step.left_out:
+            print(f"{step.name}: {step.left_out}")
     total = {word: sum(step.counts[word] for step in steps) for word in ("passed", "failed", "skipped")}
     seconds = sum(step.seconds for step in steps)
     print(

@@ -171,7 +171,7 @@ class Fleet:
 
     @cached_property
     def tasks_of_first_run(self) -> int:
-        """How many tasks a run on empty nodes has."""
+        """How many tasks a run on empty nodes has; the fixture ``fleet`` has counted them."""
         self.destroy()
         tasks = self.site().output.count("\nTASK [")
         self.destroy()

@@ -268,10 +268,11 @@ def test_no_secret_in_the_process_list_while_clones_run(empty_fleet: Any) -> Non
     assert watch.secret.read_text().strip() not in output
 
 
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("fraction", [0.25, 0.5, 0.75])
 def test_a_killed_run_is_finished_by_the_next(empty_fleet: Any, fraction: float) -> None:
-    empty_fleet.destroy()
     tasks = empty_fleet.tasks_of_first_run
+    empty_fleet.destroy()
     killed = empty_fleet.kill_at(max(1, round(tasks * fraction)))
     assert killed.startswith("TASK ["), "the run ended before it was killed"
     empty_fleet.site()

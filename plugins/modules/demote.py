@@ -144,6 +144,7 @@ handover_seconds:
 import os
 import time
 from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
@@ -167,13 +168,12 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import Con
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connection import Server, require_psycopg2
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.local import local_session
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.login import Following, Login
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.passfile import check_passfile
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.recovery import AUTO_CONF, parse_conninfo
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.replication import (
     check_slot,
-    conninfo_pairs,
     replication_session,
-    wanted_recovery,
 )
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.settings import read_settings
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.standby import (
@@ -181,7 +181,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.standby 
     read_text,
     unmake_standby,
 )
-from ansible_collections.pgfleet.cluster.plugins.module_utils._server.control import act
+from ansible_collections.pgfleet.cluster.plugins.module_utils._server.control import ServerControl, act
 
 POLL_SECONDS = 0.02
 HANDOVER_SECONDS = 30.0
@@ -212,9 +212,8 @@ def prepare(params: dict[str, Any], data: DataDir) -> float | None:
 def stop(params: dict[str, Any], data: DataDir, bin_dir: str) -> tuple[DataDir, float]:
     """Stop the server; returns the directory as it was left, which must be shut down cleanly."""
     began = time.monotonic()
-    options = {**params, "unit": "", "stop_mode": "fast", "log_file": None, "config_file": None}
     try:
-        act(options, "stop", bin_dir)
+        act(ServerControl(data.path, bin_dir, timeout=params["timeout"]), "stop")
     except PgFleetError as error:
         raise not_stopped(error, data) from error
     seconds = round(time.monotonic() - began, 3)
@@ -242,7 +241,7 @@ def not_stopped(error: PgFleetError, data: DataDir) -> PgFleetError:
 
 def read_handing(params: dict[str, Any], path: str) -> Handing:
     recorded = read_settings(read_text(os.path.join(path, AUTO_CONF))).get("primary_conninfo", "")
-    wanted = Successor.from_conninfo(conninfo_pairs(params))
+    wanted = Successor.from_conninfo(Login.from_params(params).pairs)
     return Handing(
         wanted or Successor("", 0), Successor.from_conninfo(parse_conninfo(recorded)), params["on_other_successor"]
     )
@@ -253,7 +252,7 @@ def refuse_leader(params: dict[str, Any], data: DataDir, handing: Handing) -> No
     earlier = handing.recorded
     if earlier in (None, handing.to):
         return
-    there = {**params, "login_host": earlier.host, "login_port": earlier.port, "connect_timeout": 3}
+    there = replace(Login.from_params(params), host=earlier.host, port=earlier.port, connect_timeout=3)
     try:
         with replication_session(there) as server:
             timeline = int(server.row("IDENTIFY_SYSTEM")["timeline"])
@@ -272,7 +271,8 @@ def refuse_leader(params: dict[str, Any], data: DataDir, handing: Handing) -> No
 def hand_over(params: dict[str, Any], data: DataDir, successor: Server) -> float | None:
     """Say where the WAL ends and wait until the successor leads; it may also refuse, which it says itself."""
     began = time.monotonic()
-    with replication_session({**params, "session_name": name_of(data.checkpoint_lsn or "")}), suppress(QueryFailed):
+    login = replace(Login.from_params(params), session_name=name_of(data.checkpoint_lsn or ""))
+    with replication_session(login), suppress(QueryFailed):
         while time.monotonic() < began + HANDOVER_SECONDS:
             if int(successor.row("IDENTIFY_SYSTEM")["timeline"]) > (data.timeline or 0):
                 return round(time.monotonic() - began, 3)
@@ -286,7 +286,7 @@ def demote(module: AnsibleModule, bin_dir: str) -> dict[str, Any]:
     data = inspect(params["data_directory"], bin_dir)
     if is_following(params, data):
         return {**as_result(plan_demote(data), data), **NO_TIMES}
-    with replication_session({**params, "session_name": BEGUN}) as successor:
+    with replication_session(replace(Login.from_params(params), session_name=BEGUN)) as successor:
         try:
             with alone(module):
                 return carry_out(module, inspect(data.path, bin_dir), bin_dir, successor)
@@ -318,7 +318,7 @@ def carry_out(module: AnsibleModule, data: DataDir, bin_dir: str, successor: Ser
         if plan.stop:
             data, times["stop_seconds"] = stop(params, data, bin_dir)
             plan_demote(data)
-        make_standby(data.path, wanted_recovery(params))
+        make_standby(data.path, Following.from_params(params).recovery)
     if params["handover"] and not module.check_mode:
         times["handover_seconds"] = hand_over(params, data, successor)
     return {**as_result(plan, data), **times}

@@ -115,6 +115,7 @@ unsettled:
 import json
 import os
 import time
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
@@ -128,6 +129,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connecti
     connect,
     require_psycopg2,
 )
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.login import Login
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.passfile import (
     check_password,
     find_password,
@@ -203,9 +205,10 @@ def keep_old_password(params: dict[str, Any], plan: RolePlan, stored: str | None
 
 def prove(module: AnsibleModule, server: Server) -> None:
     params = module.params
-    login = {"login_host": params["prove_host"], "login_user": params["name"], "login_password": params["password"]}
+    own = Login.from_params(params)
+    login = replace(own, host=params["prove_host"], unix_socket="", user=params["name"], password=params["password"])
     try:
-        words = prove_own_login({**params, **login, "login_unix_socket": ""})
+        words = prove_own_login(login)
     except ConnectFailed:
         give_back(params, server)
         raise
@@ -261,7 +264,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     if module.params["state"] == "settled":
         return settled(module)
     work = {"present": present, "absent": absent, "restored": restored}[module.params["state"]]
-    with connect(module.params) as server:
+    with connect(Login.from_params(module.params)) as server:
         prepare(server)
         return work(module, server)
 

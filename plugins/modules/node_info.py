@@ -290,7 +290,6 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import connection_spec
 from ansible_collections.pgfleet.cluster.plugins.module_utils._host.as_user import call_as
 from ansible_collections.pgfleet.cluster.plugins.module_utils._host.facts import (
     choose_version,
@@ -323,8 +322,10 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._node.place_read i
     server_of,
 )
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connection import PSYCOPG2_ERROR
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.login import Login
 from ansible_collections.pgfleet.cluster.plugins.module_utils._server.surroundings import show_unit
 from ansible_collections.pgfleet.cluster.plugins.module_utils._server.why_stopped import unit_state
+from ansible_collections.pgfleet.cluster.plugins.module_utils._status.directory import OnMachine
 from ansible_collections.pgfleet.cluster.plugins.module_utils._status.read import look_until
 
 
@@ -353,16 +354,9 @@ def ask_server(params: dict[str, Any], place: dict[str, Any]) -> dict[str, Any] 
         pwd.getpwnam(params["owner"])
     except KeyError:
         return None
-    login = {name: option.get("default") for name, option in connection_spec().items()}
-    login.update(
-        login_unix_socket=reached_by["unix_socket_directory"],
-        login_port=reached_by["port"],
-        data_directory=place["data_directory"],
-        bin_dir=bin_dir,
-        log_file=place["log_file"],
-        unit=place["unit"],
-    )
-    found = call_as(params["owner"], lambda: look_until(login))
+    login = Login(unix_socket=reached_by["unix_socket_directory"], port=reached_by["port"])
+    where = OnMachine(place["data_directory"], bin_dir, place["log_file"], place["unit"])
+    found = call_as(params["owner"], lambda: look_until(login, where))
     return {part: found[part] for part in ("status", "reasons", "findings")}
 
 

@@ -157,6 +157,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connecti
     connect,
     require_psycopg2,
 )
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.login import Login
 from ansible_collections.pgfleet.cluster.plugins.module_utils._status.sql import RIGHTS, wal_timeline
 from ansible_collections.pgfleet.cluster.plugins.module_utils._status.values import timeline_of_wal_file
 
@@ -227,10 +228,10 @@ def ask_peers(params: dict[str, Any]) -> list[Peer]:
 
 
 def ask_peer(params: dict[str, Any], peer: dict[str, Any]) -> Peer | None:
-    login = {
-        **params, "login_host": peer["address"], "login_port": peer["port"], "login_user": params["peers_user"],
-        "login_password": "", "passfile": params["peers_passfile"], "connect_timeout": PEER_SECONDS,
-    }  # fmt: skip
+    login = replace(
+        Login.from_params(params), host=peer["address"], port=peer["port"], user=params["peers_user"], password="",
+        passfile=params["peers_passfile"], connect_timeout=PEER_SECONDS,
+    )  # fmt: skip
     try:
         with connect(login, replication=True) as server:
             source = server.row("IDENTIFY_SYSTEM")
@@ -258,7 +259,7 @@ def promote(server: Server, timeout: int) -> float:
 def run(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     conditions = Conditions.from_params(params)
-    with connect(params) as server:
+    with connect(Login.from_params(params)) as server:
         if module.check_mode:
             params = {**params, "handover": False, "wait": 0}
         if params["peers"]:

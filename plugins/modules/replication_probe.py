@@ -97,6 +97,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connecti
     connect,
     require_psycopg2,
 )
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.login import Login
 
 READ_ONLY_TRANSACTION = "25006"
 POLL_SECONDS = 0.002
@@ -191,7 +192,7 @@ def remove(server: Server, _params: dict[str, Any], check: bool) -> dict[str, An
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
-    with connect(module.params) as server:
+    with connect(Login.from_params(module.params)) as server:
         return ACTIONS[module.params["action"]](server, module.params, module.check_mode)
 
 

@@ -218,6 +218,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import co
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import InvalidInput
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connection import connect, require_psycopg2
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.login import Login
 from ansible_collections.pgfleet.cluster.plugins.module_utils._slot.plan import (
     Policy,
     Slot,
@@ -287,8 +288,9 @@ def _shown(slots: tuple[Slot, ...]) -> dict[str, Any]:
 
 def run(module: AnsibleModule) -> dict[str, Any]:
     wanted = wanted_slots(module.params)
-    role = module.params["record_role"]
-    with connect(module.params) as server:
+    params, login = module.params, Login.from_params(module.params)
+    role = params["record_role"]
+    with connect(login) as server:
         require_features(server, wanted)
         record = SlotRecord(server, role) if role else None
         plan = plan_slots(read_slots(server), wanted, policy_of(module.params, record), read_limits(server))
@@ -297,7 +299,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         if not module.check_mode:
             if record:
                 record.write(names | noted)  # before there are slots that only a killed run knows of
-            apply_slots(server, plan, module.params)
+            apply_slots(server, plan, login, params["on_active"], params["timeout"])
             if record:
                 record.write(names)
         now = plan.after if module.check_mode else read_slots(server)

@@ -456,6 +456,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import connection_spec
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connection import require_psycopg2
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.login import Login
+from ansible_collections.pgfleet.cluster.plugins.module_utils._status.directory import OnMachine
 from ansible_collections.pgfleet.cluster.plugins.module_utils._status.expectations import Expectations
 from ansible_collections.pgfleet.cluster.plugins.module_utils._status.read import look_until
 
@@ -483,7 +485,8 @@ EXPECT_SPEC: dict[str, Any] = {
 def run(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     expect = None if params["expect"] is None else Expectations.from_params(params["expect"])
-    result = look_until(params, expect, params["wait"], params["sizes"])
+    where = OnMachine(params["data_directory"], params["bin_dir"], params["log_file"], params["unit"])
+    result = look_until(Login.from_params(params), where, expect, params["wait"], params["sizes"])
     if result["failed"]:
         result["msg"] = " ".join(f"{each['message']} {each['remedy']}" for each in result["reasons"])
     return result

@@ -92,13 +92,13 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import SSL_MODES
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connection import require_psycopg2
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.login import Login
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.ways import closed, try_ways
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
-    login = {**params, "login_unix_socket": "", "login_password": "", "login_db": "postgres"}
-    ways = try_ways(params["targets"], login)
+    ways = try_ways(params["targets"], Login.from_params(params))
     error = closed(params["origin"], ways)
     if error and params["on_failure"] == "fail":
         raise error

@@ -143,6 +143,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._host.files_io imp
 from ansible_collections.pgfleet.cluster.plugins.module_utils._host.machine import owner_name
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._server.control import (
+    ServerControl,
     act,
     await_end,
     is_stopping,
@@ -183,27 +184,28 @@ def write_start(params: Mapping[str, Any]) -> None:
     write(WantedFile(params["start_conf"], f"{params['start']}\n", user.pw_name), user)
 
 
-def stop(params: Mapping[str, Any], bin_dir: str) -> None:
+def stop(control: ServerControl, kill: bool) -> None:
     """Stop the server, which is then gone; one that does not listen is killed where that is allowed."""
     try:
-        act(params, "stop", bin_dir)
-        refuse_running(params["data_directory"], params["unit"])
+        act(control, "stop")
+        refuse_running(control.data_directory, control.unit)
     except PgFleetError:
-        if not params["kill"]:
+        if not kill:
             raise
-        kill_server(params["data_directory"])
+        kill_server(control.data_directory)
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     bin_dir = programs_of(params["data_directory"], params["bin_dir"])
+    control = ServerControl.from_params(params, bin_dir)
     started = time.monotonic()
     pid = inspect(params["data_directory"], bin_dir).server_pid
     before = "running" if pid else "stopped"
     stopping = bool(pid) and is_stopping(params["data_directory"])
     action, after = plan_server(params["state"], bool(pid), stopping)
     if action in ("start", "restart"):
-        refuse_no_log(params)
+        refuse_no_log(control)
     start = read_start(params["start_conf"]) if params["start_conf"] else None
     allowed = params["start"] or start
     if allowed != start and not module.check_mode:
@@ -212,11 +214,11 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         if action == "start" and stopping:
             await_end(params["data_directory"], params["timeout"])
         if action == "stop":
-            stop(params, bin_dir)
+            stop(control, params["kill"])
         elif action in ("start", "restart"):
-            start_or_go_back(params, action, bin_dir)
+            start_or_go_back(control, action)
         else:
-            act(params, action, bin_dir)
+            act(control, action)
         pid = inspect(params["data_directory"], bin_dir).server_pid
     return {
         "changed": action is not None or allowed != start,

@@ -136,6 +136,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._host.files_io imp
 )
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connection import require_psycopg2
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.login import Login
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.settings import changes_between, settings_file
 from ansible_collections.pgfleet.cluster.plugins.module_utils._settings.apply import (
     bring_into_force,
@@ -152,7 +153,7 @@ OURS = "conf.d/pgfleet.conf"
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
-    params = module.params
+    params, login = module.params, Login.from_params(module.params)
     path = os.path.join(os.path.dirname(params["config_file"]), OURS)
     found = look(path)
     wanted = wanted_file(params, path, found)
@@ -162,10 +163,10 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     running = find_server(params["data_directory"]) is not None
     proven = previous_text(path)
     before = found.text if proven is None else proven
-    changes = changes_of(before, wanted.text, waiting_settings(params) if running else [])
+    changes = changes_of(before, wanted.text, waiting_settings(login) if running else [])
     checking = params["state"] == "checked"
     if checking or params["rehearse"]:
-        refuse_what_cannot_start(place, path, wanted.text, changes, params, running)
+        refuse_what_cannot_start(place, path, wanted.text, changes, login, running)
     writing = not checking and params["settings"] is not None and not wanted.is_met_by(found)
     result = {
         "changed": writing,
@@ -173,7 +174,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
             {"name": name, "before": texts[0], "after": texts[1]}
             for name, texts in changes_between(found.text, wanted.text).items()
         ],
-        "pending": predicted(changes, params) if running else {},
+        "pending": predicted(changes, login) if running else {},
         "overridden": [],
         "reloaded": False,
         "diff": [file_diff(wanted, found)] if writing else [],
@@ -186,11 +187,11 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         keep_previous(path, found, running)
         write(wanted, user_called(wanted.owner))
     if running:
-        left = writing or judge_now(params).missing
-        in_force = bring_into_force(path, params, changes)
+        left = writing or judge_now(login).missing
+        in_force = bring_into_force(path, params["data_directory"], login, changes)
         waiting = {
             row["name"]: {"setting": row["setting"], "wanted": row["wanted"] or row["boot_val"]}
-            for row in waiting_settings(params)
+            for row in waiting_settings(login)
         }
         result.update(
             pending=waiting,

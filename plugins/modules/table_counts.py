@@ -133,20 +133,21 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._counts.server imp
 )
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connection import connect, require_psycopg2
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.login import Login
 
 
 def run(params: dict[str, Any]) -> dict[str, Any]:
-    name = params["database"]
+    name, login = params["database"], Login.from_params(params)
     expected = expected_rows(params["tables"])
     counts: dict[str, int] = {}
     relations = 0
-    with connect(params) as server:
+    with connect(login) as server:
         waited = wait_for_replay(server, params["replayed_lsn"], params["wait"])
         position = read_position(server)
         database = read_database(server, name)
         where = str(server)
     if database.exists:
-        with connect(params, database=name) as there:
+        with connect(login, database=name) as there:
             counts, relations = count_rows(there, expected)
     differences = compare_counts(expected, counts)
     if differences and params["fail_on_difference"]:

@@ -12,8 +12,9 @@ from .._datadir.workflow import Look, Workflow
 from .._lineage.plan import Compared
 from .._lineage.wal import Comparison
 from .._lsn import format_lsn
+from .._postgres.login import Following
 from .._postgres.passfile import check_passfile
-from .._postgres.replication import check_slot, read_source, replication_session, wanted_recovery
+from .._postgres.replication import check_slot, read_source, replication_session
 from .._postgres.source import Source
 from .._postgres.standby import make_standby
 from .rewind_command import Rewinding, find_diverged, forget, note, noted_phase, recover, uses_archive
@@ -36,18 +37,19 @@ class Rewind(Workflow[RewindLook]):
     def __init__(self, module: AnsibleModule) -> None:
         super().__init__(module)
         self.dest = self.params["dest"]
+        self.following = Following.from_params(self.params)
+        self.login = self.following.login
 
     def look(self) -> RewindLook:
         """The directory is read before the source, which only moves forward."""
-        params = self.params
-        if params["passfile"]:
-            check_passfile(params["passfile"])
-        with replication_session(params) as server:
-            bin_dir = params["bin_dir"] or find_bin_dir(server.major)
+        if self.login.passfile:
+            check_passfile(self.login.passfile)
+        with replication_session(self.login) as server:
+            bin_dir = self.params["bin_dir"] or find_bin_dir(server.major)
             dest = inspect(self.dest, bin_dir)
             source = read_source(server)
-            if params["slot"]:
-                check_slot(server, params["slot"])
+            if self.following.slot:
+                check_slot(server, self.following.slot)
         plan = plan_rewind(dest, source, noted_phase(self.dest))
         found = self._compare(dest, source, plan, bin_dir)
         plan = reconsider(plan, found, dest, source)
@@ -60,7 +62,7 @@ class Rewind(Workflow[RewindLook]):
         """Whether the WAL bears the plan out."""
         if plan.action == IMPOSSIBLE:
             return Compared()
-        comparison = Comparison(self.params, dest, source, bin_dir)
+        comparison = Comparison(self.login, dest, source, bin_dir)
         if plan.fork is not None:
             return comparison.before_rewind(plan.fork)
         if dest.server_pid is not None:
@@ -73,7 +75,12 @@ class Rewind(Workflow[RewindLook]):
         plan = found.plan
         if plan.action != REWOUND or plan.finish or plan.recover or not self.params["rewind_user"]:
             return found
-        return _rehearsed(found, Rewinding(self.params, found.bin_dir))
+        return _rehearsed(found, self._rewinding(found))
+
+    def _rewinding(self, found: RewindLook) -> Rewinding:
+        user = self.params["rewind_user"] or self.login.user
+        login = replace(self.login, user=user, password=self.params["rewind_password"])
+        return Rewinding(login, self.dest, found.bin_dir)
 
     def settle(self) -> None:
         """An interrupted rewind has a note, which the plan reads; a clone's remains are left to the next clone."""
@@ -84,7 +91,7 @@ class Rewind(Workflow[RewindLook]):
         if plan.action == REWOUND and not plan.finish:
             if plan.recover:
                 recover(found.dest, found.bin_dir, self.params["config_file"])
-            rewinding = Rewinding(self.params, found.bin_dir)
+            rewinding = self._rewinding(found)
             rehearsed = _rehearsed(found, rewinding)
             if not rehearsed.plan.changed:
                 return rehearsed
@@ -92,7 +99,7 @@ class Rewind(Workflow[RewindLook]):
             note(self.dest, REWINDING)
             rewinding.rewind()
             note(self.dest, READY)
-        make_standby(self.dest, wanted_recovery(self.params))
+        make_standby(self.dest, self.following.recovery)
         forget(self.dest)
         return found
 

@@ -6,9 +6,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
 
 from .._datadir.facts import REWIND_NOTE, DataDir
 from .._datadir.process import run_guarded
@@ -18,9 +16,9 @@ from .._lineage.plan import PAGE
 from .._lineage.wal import LocalWal
 from .._lsn import format_lsn
 from .._postgres.connection import explain_refusal
+from .._postgres.login import Login
 from .._postgres.passfile import passfile_line, passing
 from .._postgres.recovery import make_conninfo
-from .._postgres.replication import conninfo_pairs
 from .rewind_plan import Diverged, read_diverged, read_note
 
 #: More than any server has: the largest value of wal_keep_size.
@@ -87,16 +85,12 @@ def uses_archive(dest: DataDir, bin_dir: str, config_file: str | None) -> bool:
 class Rewinding:
     """pg_rewind for one directory and one source."""
 
-    def __init__(self, params: Mapping[str, Any], bin_dir: str) -> None:
-        user = params["rewind_user"] or params["login_user"]
-        pairs = {**conninfo_pairs({**params, "login_user": user}), "dbname": params["login_db"]}
-        pairs["connect_timeout"] = str(params["connect_timeout"])
-        self.password_line = ""
-        if params["rewind_password"]:
-            host = pairs.get("host", "localhost")
-            self.password_line = passfile_line(host, params["login_port"], user, params["rewind_password"])
-        self.address = f"{pairs.get('host', 'localhost')}:{params['login_port']}"
-        self.dest = params["dest"]
+    def __init__(self, login: Login, dest: str, bin_dir: str) -> None:
+        pairs = {**login.pairs, "dbname": login.database, "connect_timeout": str(login.connect_timeout)}
+        host = login.place or "localhost"
+        self.password_line = passfile_line(host, login.port, login.user, login.password) if login.password else ""
+        self.address = f"{host}:{login.port}"
+        self.dest = dest
         self.command = [
             os.path.join(bin_dir, "pg_rewind"),
             f"--target-pgdata={self.dest}",

@@ -17,15 +17,14 @@ from .._datadir.swap import Work, begin, clean, commit, finish, leftover_bytes, 
 from .._datadir.workflow import Look, Workflow
 from .._host.atomic import write_file
 from .._lineage.wal import Comparison
+from .._postgres.login import Following
 from .._postgres.passfile import check_passfile, passfile_line, read_passfile, save_passfile, with_password
 from .._postgres.recovery import AUTO_CONF
 from .._postgres.replication import (
     check_slot,
-    conninfo_pairs,
     read_source,
     rehearse_streaming,
     replication_session,
-    wanted_recovery,
 )
 from .._postgres.settings import read_settings, write_settings
 from .._postgres.source import Source
@@ -82,16 +81,16 @@ class Clone(Workflow[CloneLook]):
         spaces = {f"tablespace_mapping[{old}]": new for old, new in self.spaces.items()}
         check_paths(params["dest"], {"wal_dir": params["wal_dir"], **spaces})
         self.dest = os.path.realpath(params["dest"])
-        self.pairs = conninfo_pairs(params)
-        self.slot: str = params["slot"] or ""
-        self.recovery = wanted_recovery(params)
+        self.following = Following.from_params(params)
+        self.login, self.slot = self.following.login, self.following.slot
+        self.recovery = self.following.recovery
         self.streams = params["wal_method"] == "stream"
         self.rehearses = params["on_running"] == "rehearse"
 
     @property
     def passfile_text(self) -> str | None:
         """What the password file must become; None when it is as it must be, or is not ours to write."""
-        path, password = self.params["passfile"], self.params["login_password"]
+        path, password = self.login.passfile, self.login.password
         if not path:
             return None
         if not password:
@@ -104,13 +103,13 @@ class Clone(Workflow[CloneLook]):
 
     def _address(self) -> tuple[str, int, str]:
         """As libpq looks it up in a password file, where its usual socket directory goes by the name localhost."""
-        host = self.pairs.get("host", "")
+        host = self.login.place
         found = "localhost" if host in ("", "/var/run/postgresql") else host
-        return found, self.params["login_port"], self.params["login_user"]
+        return found, self.login.port, self.login.user
 
     def look(self) -> CloneLook:
         """Facts, then the decision. The destination is read before the source, which only moves forward."""
-        with replication_session(self.params) as server:
+        with replication_session(self.login) as server:
             bin_dir = self.params["bin_dir"] or find_bin_dir(server.major)
             dest = inspect(self.dest, bin_dir)
             dest = replace(dest, server_pid=None) if self.rehearses else dest
@@ -131,7 +130,7 @@ class Clone(Workflow[CloneLook]):
         """Where the WAL of what looks like a standby differs from that of the source."""
         if dest.vacant or dest.incoming == "swapping" or find_problem(dest, source):
             return None
-        return Comparison(self.params, dest, source, bin_dir).compare().differs_at
+        return Comparison(self.login, dest, source, bin_dir).compare().differs_at
 
     def rehearse(self, found: CloneLook) -> CloneLook:
         refuse_unwritable(found.besides, _ELSEWHERE)
@@ -139,7 +138,7 @@ class Clone(Workflow[CloneLook]):
             return found
         if self.streams and not self.rehearses:  # the server that runs has a WAL sender and the slot
             patience = _PATIENCE if self.first.dest.incoming else 0
-            rehearse_streaming(self.params, found.source, self.slot, patience)
+            rehearse_streaming(self.login, found.source, self.slot, patience)
         if self.params["source_size"]:
             refuse_too_large(self.params["source_size"], self._room(found), self.dest)
         return found
@@ -200,8 +199,8 @@ class Clone(Workflow[CloneLook]):
             write_file(os.path.join(self.dest, AUTO_CONF), write_settings(look.auto_conf, needed))
 
     def save_passfile(self, text: str | None) -> None:
-        if text is not None:
-            save_passfile(self.params["passfile"], text)
+        if text is not None and self.login.passfile:
+            save_passfile(self.login.passfile, text)
 
     def settings_after(self, look: CloneLook) -> dict[str, str]:
         """The recovery settings as they are when all is done."""
@@ -209,17 +208,16 @@ class Clone(Workflow[CloneLook]):
         return {**read_settings(look.auto_conf), **changed}
 
     def _copying(self, bin_dir: str, source: Source, dest: DataDir) -> CopyOptions:
-        params = self.params
-        pairs = {**self.pairs, "connect_timeout": str(params["connect_timeout"])}
-        password = params["login_password"]
-        if params["passfile"] and not password:
-            pairs["passfile"] = params["passfile"]
+        params, login = self.params, self.login
+        pairs = {**login.pairs, "connect_timeout": str(login.connect_timeout)}
+        if login.passfile and not login.password:
+            pairs["passfile"] = login.passfile
         mapping = {old: os.path.realpath(new) for old, new in self.spaces.items()}
         return CopyOptions(
             bin_dir,
             pairs,
             source.address,
-            passfile_line(*self._address(), password) if password else "",
+            passfile_line(*self._address(), login.password) if login.password else "",
             tablespaces={**self._present_tablespaces(dest, mapping), **mapping},
             wal_dir=os.path.realpath(params["wal_dir"]) if params["wal_dir"] else self._present_wal_dir(dest),
             slot=self.slot,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from .._errors import PgFleetError
 from .around import check_paths, look_around
 from .facts import bin_dir_version, inspect, programs_of
-from .init import CREATED, init_command, plan_init
+from .init import CREATED, InitOptions, init_command, plan_init
 from .owner import refuse_unwritable
 from .process import end_orphans, run_guarded
 from .swap import begin, clean, commit, finish, new_work
@@ -54,6 +54,7 @@ class Init(Workflow[Look]):
         check_paths(params["dest"], {"wal_dir": params["wal_dir"]})
         self.dest = os.path.realpath(params["dest"])
         self.wal_dir = os.path.realpath(params["wal_dir"]) if params["wal_dir"] else ""
+        self.options = InitOptions.from_params(params)
         self.bin_dir: str = programs_of(self.dest, params["bin_dir"])
         self.version = bin_dir_version(self.bin_dir)
 
@@ -64,7 +65,7 @@ class Init(Workflow[Look]):
 
     def rehearse(self, found: Look) -> Look:
         if not found.plan.finish:
-            require_locale(self.params["locale"])
+            require_locale(self.options.locale)
             refuse_unwritable((self.wal_dir,) if self.wal_dir else ())
         return found
 
@@ -80,7 +81,7 @@ class Init(Workflow[Look]):
         work = new_work("cluster", self.dest, (self.wal_dir,) if self.wal_dir else (), False, True)
         begin(work)
         try:
-            command = init_command(self.bin_dir, self.version, work.incoming, self.wal_dir, self.params)
+            command = init_command(self.bin_dir, self.version, work.incoming, self.wal_dir, self.options)
             status, said = run_guarded(command)
             if status:
                 errors = [line for line in said.splitlines() if "error:" in line or "hint:" in line or "FATAL" in line]

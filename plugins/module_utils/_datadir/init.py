@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from typing import Any
 
 from .facts import INCOMING
@@ -34,21 +35,38 @@ def plan_init(place: Place, bin_version: int) -> Plan:
     return Plan(KEPT, "is_cluster", f"'{dest.path}' is a cluster of the system {dest.system_identifier}.")
 
 
-def init_command(bin_dir: str, version: int, incoming: str, wal_dir: str, params: Mapping[str, Any]) -> list[str]:
+@dataclass(frozen=True)
+class InitOptions:
+    """What a fresh cluster is to be like."""
+
+    locale: str
+    encoding: str
+    data_checksums: bool
+    superuser: str
+    auth_local: str
+    auth_host: str
+    wal_segment_size: int | None = None
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any]) -> InitOptions:
+        return cls(**{each.name: params[each.name] for each in fields(cls)})
+
+
+def init_command(bin_dir: str, version: int, incoming: str, wal_dir: str, options: InitOptions) -> list[str]:
     """The command line of initdb; since PostgreSQL 18 checksums are its own default."""
     words = [
         os.path.join(bin_dir, "initdb"),
         f"--pgdata={incoming}",
-        f"--username={params['superuser']}",
-        f"--locale={params['locale']}",
-        f"--encoding={params['encoding']}",
-        f"--auth-local={params['auth_local']}",
-        f"--auth-host={params['auth_host']}",
+        f"--username={options.superuser}",
+        f"--locale={options.locale}",
+        f"--encoding={options.encoding}",
+        f"--auth-local={options.auth_local}",
+        f"--auth-host={options.auth_host}",
     ]
-    if params["data_checksums"]:
+    if options.data_checksums:
         words.append("--data-checksums")
     elif version >= 18:
         words.append("--no-data-checksums")
     words += [f"--waldir={wal_dir}{INCOMING}"] if wal_dir else []
-    words += [f"--wal-segsize={params['wal_segment_size']}"] if params["wal_segment_size"] else []
+    words += [f"--wal-segsize={options.wal_segment_size}"] if options.wal_segment_size else []
     return words

@@ -8,7 +8,7 @@ import os
 import re
 import select
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -17,6 +17,7 @@ from .._datadir.facts import DataDir
 from .._datadir.process import run_guarded
 from .._errors import ConnectFailed, PgFleetError, QueryFailed
 from .._lsn import format_lsn, parse_lsn
+from .._postgres.login import Login
 from .._postgres.replication import replication_session
 from .._postgres.source import Source
 from .plan import (
@@ -178,13 +179,13 @@ class LocalWal:
 class SourceWal:
     """The WAL of a server, asked for over replication connections."""
 
-    def __init__(self, params: Mapping[str, Any], source: Source) -> None:
-        self.params = dict(params)
+    def __init__(self, login: Login, source: Source) -> None:
+        self.login = login
         self.source = source
 
     def position(self) -> int:
         """Up to where the server has written by now."""
-        with replication_session(self.params) as server:
+        with replication_session(self.login) as server:
             return parse_lsn(server.row("IDENTIFY_SYSTEM")["xlogpos"])
 
     def read(self, timeline: int, begin: int, end: int) -> bytes:
@@ -193,7 +194,7 @@ class SourceWal:
 
     def stream(self, timeline: int, begin: int, end: int) -> Iterator[tuple[int, bytes]]:
         """The same in pieces, as they come, each with its position."""
-        with replication_session(self.params) as server:
+        with replication_session(self.login) as server:
             cursor = server.connection.cursor()
             position = begin
             try:
@@ -237,10 +238,10 @@ class SourceWal:
 class Comparison:
     """A directory and a server that may share a history."""
 
-    def __init__(self, params: Mapping[str, Any], dest: DataDir, source: Source, bin_dir: str) -> None:
+    def __init__(self, login: Login, dest: DataDir, source: Source, bin_dir: str) -> None:
         self.shared = shared_history(dest, source)
         self.dest, self.source = dest, source
-        self.here, self.there = LocalWal(dest, bin_dir), SourceWal(params, source)
+        self.here, self.there = LocalWal(dest, bin_dir), SourceWal(login, source)
         self.end = 0
         self.wrote = False
 

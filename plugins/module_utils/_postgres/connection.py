@@ -14,7 +14,7 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from .._errors import ConnectFailed, MissingFeature, PgFleetError, QueryFailed
 from .answer import own_words
-from .recovery import DEAD_PEER
+from .login import Login
 
 try:
     import psycopg2
@@ -93,12 +93,6 @@ def require_psycopg2(module: AnsibleModule) -> None:
         module.fail_json(msg=missing_required_lib("psycopg2"), exception=PSYCOPG2_ERROR)
 
 
-def address_of(params: dict[str, Any]) -> str:
-    """How messages name the server that these connection options lead to."""
-    host = params["login_host"] or params["login_unix_socket"] or "the default socket"
-    return f"{host}:{params['login_port']}"
-
-
 def explain_refusal(text: str) -> tuple[str, str]:
     """Code and remedy for the words in which a login was refused."""
     for pattern, code, remedy in REFUSALS:
@@ -158,46 +152,30 @@ def _words(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def _connect_kwargs(params: dict[str, Any], database: str | None) -> dict[str, Any]:
-    wanted = {
-        "host": params["login_host"] or params["login_unix_socket"],
-        "port": params["login_port"],
-        "user": params["login_user"],
-        "password": params["login_password"],
-        "dbname": database or params["login_db"],
-        "sslmode": params["ssl_mode"],
-        "sslrootcert": params["ca_cert"],
-        "passfile": params.get("passfile"),
-        "connect_timeout": params["connect_timeout"],
-        "application_name": params.get("session_name", "pgfleet"),
-    }
-    return {**{name: value for name, value in wanted.items() if value}, **(DEAD_PEER if params["login_host"] else {})}
-
-
 @contextmanager
-def connect(params: dict[str, Any], database: str | None = None, replication: bool = False) -> Iterator[Server]:
+def connect(login: Login, database: str | None = None, replication: bool = False) -> Iterator[Server]:
     """A session in autocommit mode, closed at the end; a replication session when asked.
 
     Where every connection is in use, a session of those that are set apart for WAL senders, which takes statements as
     well: who looks after a server gets in when it is full. Raises ConnectFailed with a code that names the cause (see
     REFUSALS).
     """
-    kwargs = _connect_kwargs(params, database)
+    kwargs = {**login.kwargs, **({"dbname": database} if database else {})}
     if replication:
         kwargs["connection_factory"] = psycopg2.extras.PhysicalReplicationConnection
-        kwargs.pop("dbname")
+        kwargs.pop("dbname", None)
     refusal = None
     try:
         connection = psycopg2.connect(**kwargs)
     except psycopg2.Error as error:
-        refusal = refused(params, _words(error), replication)
+        refusal = refused(login, _words(error), replication)
         connection = None if replication or refusal.code != "too_many_connections" else _reserved(kwargs)
         if connection is None:
             raise refusal from error
     try:
         if not replication:  # those are in autocommit mode always and refuse to be told
             connection.autocommit = True
-        yield Server(connection, address_of(params), refusal)
+        yield Server(connection, login.address, refusal)
     finally:
         connection.close()
 
@@ -210,16 +188,16 @@ def _reserved(kwargs: dict[str, Any]) -> Any:
         return None
 
 
-def refused(params: dict[str, Any], words: str, replication: bool = False) -> ConnectFailed:
+def refused(login: Login, words: str, replication: bool = False) -> ConnectFailed:
     """The error for a login that the server, or the way to it, refused in these words."""
     code, remedy = explain_refusal(words)
     purpose = " for replication" if replication else ""
     verb = "gave no answer to" if code == ConnectFailed.code else "refused"
     return ConnectFailed(
-        f"{address_of(params)} {verb} the login of '{params['login_user']}'{purpose}: {(own_words(words) or words).rstrip('.')}.",
+        f"{login.address} {verb} the login of '{login.user}'{purpose}: {(own_words(words) or words).rstrip('.')}.",
         remedy,
         code,
-        address=address_of(params),
+        address=login.address,
         server_words=words,
     )
 
@@ -228,7 +206,6 @@ __all__ = [
     "ConnectFailed",
     "PgFleetError",
     "Server",
-    "address_of",
     "connect",
     "explain_refusal",
     "refused",

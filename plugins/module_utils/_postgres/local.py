@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from .._errors import ConnectFailed
 from .connection import Server, connect
+from .login import Login
 from .pid_file import read_pid_file
 
 
@@ -18,10 +19,6 @@ def local_session(path: str, user: str = "postgres") -> Iterator[Server]:
     found = read_pid_file(path)
     if found.port is None:
         raise ConnectFailed(f"No server runs on '{path}'.", "Start it.", "not_running")
-    options = {
-        "login_host": "", "login_unix_socket": found.socket_directory, "login_port": found.port,
-        "login_user": user, "login_password": "", "login_db": "postgres", "ssl_mode": "prefer", "ca_cert": None,
-        "connect_timeout": 10,
-    }  # fmt: skip
-    with connect(options) as server:
+    login = Login(unix_socket=found.socket_directory, port=found.port, user=user)
+    with connect(login) as server:
         yield server

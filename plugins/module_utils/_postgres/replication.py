@@ -8,15 +8,14 @@ import os
 import re
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
 
 from .._errors import ConnectFailed, PgFleetError, QueryFailed
 from .._lsn import parse_lsn
 from .connection import Server, connect
 from .controldata import History, parse_history
-from .recovery import DEAD_PEER, Recovery
+from .login import Login
 from .source import Source
 
 with suppress(ImportError):  # require_psycopg2 says so in the module
@@ -52,9 +51,9 @@ class SourceUnfit(PgFleetError):
 
 
 @contextmanager
-def replication_session(params: dict[str, Any]) -> Iterator[Server]:
+def replication_session(login: Login) -> Iterator[Server]:
     """A session that is gone from the server too when the block ends: its WAL sender and slot are free again."""
-    with connect(params, replication=True) as server:
+    with connect(login, replication=True) as server:
         line = os.dup(server.connection.fileno())
         try:
             yield server
@@ -115,7 +114,7 @@ def slot_refused(slot: str, address: str, words: str) -> SourceUnfit | None:
     return None
 
 
-def rehearse_streaming(params: dict[str, Any], source: Source, slot: str, patience: float = 0) -> None:
+def rehearse_streaming(login: Login, source: Source, slot: str, patience: float = 0) -> None:
     """Open the two connections that a clone with streamed WAL needs, and stream from the slot for a moment.
 
     ``patience``: seconds to wait for a WAL sender or a slot that an ended run has only just let go.
@@ -123,17 +122,17 @@ def rehearse_streaming(params: dict[str, Any], source: Source, slot: str, patien
     deadline = time.monotonic() + patience
     while True:
         try:
-            with replication_session(params):
-                return _rehearse_second(params, source, slot)
+            with replication_session(login):
+                return _rehearse_second(login, source, slot)
         except PgFleetError as error:
             if error.code not in ("no_free_wal_sender", "slot_active") or time.monotonic() >= deadline:
                 raise
         time.sleep(0.1)
 
 
-def _rehearse_second(params: dict[str, Any], source: Source, slot: str) -> None:
+def _rehearse_second(login: Login, source: Source, slot: str) -> None:
     try:
-        with replication_session(params) as second:
+        with replication_session(login) as second:
             if slot:
                 _start_streaming(second, source, slot)
     except ConnectFailed as error:
@@ -159,25 +158,3 @@ def _start_streaming(server: Server, source: Source, slot: str) -> None:
         raise slot_refused(slot, server.address, words) or SourceUnfit(
             f"{server} refused to stream from slot '{slot}': {words}", "The server's own words say why."
         ) from error
-
-
-def conninfo_pairs(params: Mapping[str, Any]) -> dict[str, str]:
-    """The libpq parameters that lead to the server and notice when it is gone, without any password."""
-    wanted = {
-        "user": params["login_user"],
-        "host": params["login_host"] or params["login_unix_socket"],
-        "port": params["login_port"],
-        "sslmode": params["ssl_mode"],
-        "sslrootcert": params["ca_cert"],
-    }
-    return {
-        **{name: str(value) for name, value in wanted.items() if value},
-        **(DEAD_PEER if params["login_host"] else {}),
-    }
-
-
-def wanted_recovery(params: Mapping[str, Any]) -> Recovery:
-    """What the standby of these options follows, and how."""
-    extra = {"application_name": params["application_name"], "passfile": params["passfile"]}
-    given = {name: value for name, value in extra.items() if value}
-    return Recovery({**conninfo_pairs(params), **given}, params["slot"] or "")

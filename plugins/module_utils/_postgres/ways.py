@@ -7,11 +7,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from .._errors import PgFleetError
 from .connection import connect
+from .login import Login
 from .passfile import check_passfile
 from .replication import check_slot
 
@@ -46,31 +47,31 @@ class Way:
         return {**asdict(self), "works": self.works}
 
 
-def try_ways(targets: Sequence[Mapping[str, Any]], params: Mapping[str, Any]) -> tuple[Way, ...]:
+def try_ways(targets: Sequence[Mapping[str, Any]], login: Login) -> tuple[Way, ...]:
     """All ways, tried at the same time."""
     if not targets:
         return ()
     with ThreadPoolExecutor(max_workers=min(len(targets), _MOST_AT_ONCE)) as pool:
-        return tuple(pool.map(lambda each: _try(each, params), targets))
+        return tuple(pool.map(lambda each: _try(each, login), targets))
 
 
-def _try(target: Mapping[str, Any], params: Mapping[str, Any]) -> Way:
-    login = {**params, "login_host": target["address"], "login_port": target["port"]}
+def _try(target: Mapping[str, Any], login: Login) -> Way:
+    there = replace(login, host=target["address"], port=target["port"])
     began = time.monotonic()
     while True:
-        error = _refusal(login, target.get("slot"))
+        error = _refusal(there, target.get("slot"))
         waited = time.monotonic() - began
-        if error is None or error.code not in _PASSING or waited >= params["connect_timeout"]:
+        if error is None or error.code not in _PASSING or waited >= login.connect_timeout:
             break
         time.sleep(_POLL_SECONDS)
     said = ("", "", "") if error is None else (error.code, error.message, error.remedy)
-    return Way(target["name"], f"{target['address']}:{target['port']}", round(waited, 3), *said)
+    return Way(target["name"], there.address, round(waited, 3), *said)
 
 
-def _refusal(login: dict[str, Any], slot: str | None) -> PgFleetError | None:
+def _refusal(login: Login, slot: str | None) -> PgFleetError | None:
     try:
-        if login.get("passfile"):
-            check_passfile(login["passfile"])
+        if login.passfile:
+            check_passfile(login.passfile)
         with connect(login, replication=True) as server:
             server.row("IDENTIFY_SYSTEM")
             if slot:

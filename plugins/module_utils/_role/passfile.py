@@ -7,12 +7,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from .._errors import ConnectFailed
 from .._host.as_user import call_as
 from .._host.atomic import write_file
 from .._host.files_io import user_called
+from .._postgres.login import Login
 from .._postgres.passfile import passfile_text, read_passfile
 from .server import prove_login
 
@@ -23,14 +25,14 @@ class NodePassfile:
     """The file of one node, as the module's options say."""
 
     def __init__(self, params: Mapping[str, Any]) -> None:
-        self.params = dict(params)
+        self.login = replace(Login.from_params(params), session_name="pgfleet_login")
+        self.servers = [(str(server["host"]), int(server["port"])) for server in params["servers"]]
         self.path: str = params["path"]
         self.owner: str = params["owner"]
 
     @property
     def text(self) -> str:
-        servers = [(str(server["host"]), int(server["port"])) for server in self.params["servers"]]
-        return passfile_text(servers, self.params["login_user"], self.params["login_password"])
+        return passfile_text(self.servers, self.login.user, self.login.password)
 
     @property
     def differs(self) -> bool:
@@ -60,10 +62,8 @@ class NodePassfile:
 
     def refused(self, by_file: bool) -> dict[str, Any] | None:
         """Why the login is refused; None when it is accepted."""
-        params = {**self.params, "session_name": "pgfleet_login"}
-        if by_file:
-            params = {**params, "login_password": "", "passfile": self.path}
-        answer: dict[str, Any] | None = call_as(self.owner, lambda: _try(params))
+        login = replace(self.login, password="", passfile=self.path) if by_file else self.login
+        answer: dict[str, Any] | None = call_as(self.owner, lambda: _try(login))
         return answer
 
     def _put(self, path: str, text: str) -> None:
@@ -74,9 +74,9 @@ class NodePassfile:
                 os.chown(path, user.pw_uid, user.pw_gid)
 
 
-def _try(params: dict[str, Any]) -> dict[str, Any] | None:
+def _try(login: Login) -> dict[str, Any] | None:
     try:
-        prove_login(params)
+        prove_login(login)
     except ConnectFailed as error:
         return {"code": error.code, "words": error.message, "remedy": error.remedy}
     return None

@@ -10,6 +10,7 @@ from typing import Any
 
 from .._errors import ConnectFailed, PgFleetError, QueryFailed
 from .._postgres.connection import Server, connect, sql
+from .._postgres.login import Login
 from .plan import REWIND_FUNCTIONS, Role, RolePlan
 from .scram import matches, new_verifier
 
@@ -117,18 +118,18 @@ def transaction(server: Server, name: str, statements: list[Any]) -> None:
         ) from None
 
 
-def prove_login(params: dict[str, Any]) -> None:
+def prove_login(login: Login) -> None:
     """Log in for replication, as a standby does. Raises ConnectFailed."""
-    with connect(params, replication=True) as server:
+    with connect(login, replication=True) as server:
         server.rows("IDENTIFY_SYSTEM")
 
 
-def prove_own_login(params: dict[str, Any]) -> str:
+def prove_own_login(login: Login) -> str:
     """The same from the server's own machine; words when it cannot reach itself by that address, which no standby needs."""
     try:
-        prove_login(params)
+        prove_login(login)
     except ConnectFailed as error:
         if error.code not in ("unreachable", "tls_failed"):
             raise
-        return f"The login of '{params['login_user']}' was not tried from this machine: {error.message}"
+        return f"The login of '{login.user}' was not tried from this machine: {error.message}"
     return ""

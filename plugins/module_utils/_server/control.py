@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The pgfleet.cluster developers
 # MIT License (see LICENSE or https://opensource.org/license/mit)
-"""Start, stop and reload the server of a data directory; ``params`` are options of the module server."""
+"""Start, stop and reload the server of a data directory."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from .._datadir.facts import find_server
@@ -24,26 +25,47 @@ _KILL_SECONDS = 5.0
 _POLL_SECONDS = 0.02
 
 
-def pg_ctl(params: Mapping[str, Any], action: str, bin_dir: str) -> list[str]:
-    command = [os.path.join(bin_dir, "pg_ctl"), action, "--silent", f"--pgdata={params['data_directory']}"]
+@dataclass(frozen=True)
+class ServerControl:
+    """How the server of a data directory is started and stopped: by its unit where there is one, else by pg_ctl."""
+
+    data_directory: str
+    bin_dir: str
+    unit: str = ""
+    config_file: str | None = None
+    log_file: str | None = None
+    settings_file: str | None = None
+    stop_mode: str = "fast"
+    timeout: int = 60
+    more_options: str = ""
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any], bin_dir: str) -> ServerControl:
+        """As the options of the module server say."""
+        names = ("data_directory", "unit", "config_file", "log_file", "settings_file", "stop_mode", "timeout")
+        return cls(bin_dir=bin_dir, **{name: params[name] for name in names})
+
+
+def pg_ctl(control: ServerControl, action: str) -> list[str]:
+    command = [os.path.join(control.bin_dir, "pg_ctl"), action, "--silent", f"--pgdata={control.data_directory}"]
     if action == "reload":
         return command
-    command += ["--wait", f"--timeout={params['timeout']}"]
+    command += ["--wait", f"--timeout={control.timeout}"]
     if action != "start":
-        command.append(f"--mode={params['stop_mode']}")
+        command.append(f"--mode={control.stop_mode}")
     if action != "stop":
-        refuse_no_log(params)
-        command.append(f"--log={params['log_file']}")
-        command += ["--options", f"-c config_file={params['config_file']}"] if params["config_file"] else []
-        command += ["--options", params["more_options"]] if params.get("more_options") else []
+        refuse_no_log(control)
+        command.append(f"--log={control.log_file}")
+        command += ["--options", f"-c config_file={control.config_file}"] if control.config_file else []
+        command += ["--options", control.more_options] if control.more_options else []
     return command
 
 
-def refuse_no_log(params: Mapping[str, Any]) -> None:
+def refuse_no_log(control: ServerControl) -> None:
     """A server that pg_ctl starts without a log keeps the output of whoever started it, and holds it open."""
-    if not params["unit"] and not params["log_file"]:
+    if not control.unit and not control.log_file:
         raise InvalidInput(
-            f"log_file is missing: pg_ctl is to start the server of '{params['data_directory']}', whose output needs a file.",
+            f"log_file is missing: pg_ctl is to start the server of '{control.data_directory}', whose output needs a file.",
             "Give log_file, or the systemd unit that runs the server.",
             "log_file_missing",
         )
@@ -67,13 +89,13 @@ def new_text(path: str | None, offset: int) -> str:
         return log.read().decode(errors="replace")
 
 
-def act(params: Mapping[str, Any], action: str, bin_dir: str) -> None:
+def act(control: ServerControl, action: str) -> None:
     """Do the action with the unit's systemd or with pg_ctl, and wait until it is done."""
-    log = params["log_file"]
+    log = control.log_file
     offset = os.path.getsize(log) if log and os.path.exists(log) else 0
-    command = ["systemctl", action, params["unit"]] if params["unit"] else pg_ctl(params, action, bin_dir)
+    command = ["systemctl", action, control.unit] if control.unit else pg_ctl(control, action)
     # A unit's own patience may be an hour.
-    patience = params["timeout"] if params["unit"] and action == "stop" else None
+    patience = control.timeout if control.unit and action == "stop" else None
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
@@ -81,11 +103,11 @@ def act(params: Mapping[str, Any], action: str, bin_dir: str) -> None:
         )  # fmt: skip
         failed, words = bool(done.returncode), " ".join(done.stdout.split())
     except subprocess.TimeoutExpired:
-        failed, words = True, f"{params['unit']} has not done so after {patience} s"
+        failed, words = True, f"{control.unit} has not done so after {patience} s"
     if failed:
         told = reason_of(new_text(log, offset)) if action in ("start", "restart") else ""
         raise PgFleetError(
-            f"Could not {action} the server of {params['data_directory']}: {told or words}",
+            f"Could not {action} the server of {control.data_directory}: {told or words}",
             f"Its log ends with: {tail(log, offset) or 'nothing new'}",
             "server_action_failed",
             reason=told or words,

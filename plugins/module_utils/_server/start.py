@@ -8,53 +8,51 @@ import os
 import re
 import shlex
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from .._argspec import connection_spec
 from .._datadir.facts import find_server
 from .._errors import PgFleetError
 from .._host.as_user import call_as
 from .._host.files import WantedFile
 from .._host.files_io import look, user_called, write
 from .._host.machine import owner_name
+from .._postgres.login import Login
 from .._postgres.pid_file import read_pid_file
 from .._settings.apply import PREVIOUS, SettingsRefused, blamed, changes_of, forget_previous, put_back
 from .._settings.server import waiting_settings
-from .control import act
+from .control import ServerControl, act
 
 
-def start_or_go_back(params: Mapping[str, Any], action: str, bin_dir: str) -> None:
+def start_or_go_back(control: ServerControl, action: str) -> None:
     """Start or restart; on failure with the settings of before, or with the values that were in force, and say why.
 
     Raises SettingsRefused when the server runs all the same, and the first failure when it does not.
     """
-    path, data = params["settings_file"], params["data_directory"]
+    path, data = control.settings_file, control.data_directory
     waiting = _waiting(data) if action == "restart" else []
     try:
-        act(params, action, bin_dir)
+        act(control, action)
     except PgFleetError as failure:
         if find_server(data) is not None or not path:
             raise  # it has not even stopped
-        raise _gone_back(params, bin_dir, failure, waiting) from failure
+        raise _gone_back(control, path, failure, waiting) from failure
     if path:
         forget_previous(path)
 
 
-def _gone_back(
-    params: Mapping[str, Any], bin_dir: str, failure: PgFleetError, waiting: list[dict[str, Any]]
-) -> PgFleetError:
-    path = params["settings_file"]
+def _gone_back(control: ServerControl, path: str, failure: PgFleetError, waiting: list[dict[str, Any]]) -> PgFleetError:
     reason = str(failure.facts.get("reason") or failure.message)
     refused, old = look(path).text, look(path + PREVIOUS)
     changes = changes_of(old.text if old.exists else refused, refused, waiting)
-    said = f"The server of {params['data_directory']} does not start"
+    said = f"The server of {control.data_directory} does not start"
     said += f" with {blamed(changes, reason)}: {reason}." if changes else f": {reason}."
-    if put_back(path) and _starts(params, bin_dir, {}):
+    if put_back(path) and _starts(control, {}):
         return SettingsRefused(
             said, f"The settings of before are back in {path}, and it runs with them.", reason=reason
         )
     in_force = {row["name"]: row["setting"] for row in waiting}
-    if in_force and _starts(params, bin_dir, in_force):
+    if in_force and _starts(control, in_force):
         names = ", ".join(in_force)
         return SettingsRefused(
             said,
@@ -67,30 +65,30 @@ def _gone_back(
     )
 
 
-def _starts(params: Mapping[str, Any], bin_dir: str, given: Mapping[str, str]) -> bool:
+def _starts(control: ServerControl, given: Mapping[str, str]) -> bool:
     """Whether it starts with these values on its command line."""
     try:
-        if given and params["unit"]:
-            _start_unit(params, bin_dir, given)
+        if given and control.unit:
+            _start_unit(control, given)
         else:
             options = " ".join(f"-c {shlex.quote(f'{name}={value}')}" for name, value in given.items())
-            act({**params, "more_options": options}, "start", bin_dir)
+            act(replace(control, more_options=options), "start")
     except PgFleetError:
         return False
-    return find_server(params["data_directory"]) is not None
+    return find_server(control.data_directory) is not None
 
 
-def _start_unit(params: Mapping[str, Any], bin_dir: str, given: Mapping[str, str]) -> None:
+def _start_unit(control: ServerControl, given: Mapping[str, str]) -> None:
     """The unit's pg_ctlcluster has options of pg_ctl from a file, cut at every space."""
-    path = os.path.join(os.path.dirname(params["config_file"]), "pg_ctl.conf")
+    path = os.path.join(os.path.dirname(control.config_file or ""), "pg_ctl.conf")
     if any(re.search(r"[\s'\"\\]", value) for value in given.values()):
         raise PgFleetError("A value with a space cannot be given to a unit.")
     kept = look(path)
-    owner = kept.owner or owner_name(os.stat(params["data_directory"]).st_uid)
+    owner = kept.owner or owner_name(os.stat(control.data_directory).st_uid)
     options = " ".join(f"-o -c{name}={value}" for name, value in given.items())
     write(WantedFile(path, f"pg_ctl_options = '{options}'\n", owner, kept.mode or "0644"), user_called(owner))
     try:
-        act(params, "start", bin_dir)
+        act(control, "start")
     finally:
         text = kept.text if kept.exists else "pg_ctl_options = ''\n"
         write(WantedFile(path, text, owner, kept.mode or "0644"), user_called(owner))
@@ -101,8 +99,9 @@ def _waiting(data_directory: str) -> list[dict[str, Any]]:
     try:
         found = read_pid_file(data_directory)
         owner = owner_name(os.stat(data_directory).st_uid)
-        login = {name: option.get("default") for name, option in connection_spec().items()}
-        login.update(login_port=found.port, login_unix_socket=found.socket_directory, connect_timeout=5)
+        if found.port is None:
+            return []
+        login = Login(unix_socket=found.socket_directory, port=found.port, connect_timeout=5)
         return list(call_as(owner, lambda: waiting_settings(login)))
     except (OSError, ValueError, KeyError, PgFleetError):
         return []

@@ -19,6 +19,7 @@ from .._datadir.facts import find_server
 from .._errors import PgFleetError
 from .._host.files import FoundFile, WantedFile
 from .._host.files_io import look, user_called, validate, write
+from .._postgres.login import Login
 from .._postgres.settings import changes_between, read_settings
 from .rehearsal import Place, Rehearsal, rehearse
 from .server import contexts, reload_and_judge, waiting_settings
@@ -100,9 +101,9 @@ def put_back(path: str) -> bool:
     return True
 
 
-def predicted(changes: list[Change], params: Mapping[str, Any]) -> dict[str, dict[str, str | None]]:
+def predicted(changes: list[Change], login: Login) -> dict[str, dict[str, str | None]]:
     """The settings that will wait for a restart, as replication_status shows them: ``setting`` and ``wanted``."""
-    known = contexts(params)
+    known = contexts(login)
     found = {}
     for change in changes:
         now = known.get(change.name.lower())
@@ -115,7 +116,7 @@ def predicted(changes: list[Change], params: Mapping[str, Any]) -> dict[str, dic
 
 
 def refuse_what_cannot_start(
-    place: Place, path: str, text: str, changes: list[Change], params: Mapping[str, Any], running: bool
+    place: Place, path: str, text: str, changes: list[Change], login: Login, running: bool
 ) -> None:
     """Raise the server's own reason when it would not start with this file."""
     if not place.initialised:
@@ -124,7 +125,7 @@ def refuse_what_cannot_start(
         return
     found = rehearse(place, {path: text})
     if found.about_memory and running:
-        found = _unless_the_memory_is_taken(place, path, text, params, found)
+        found = _unless_the_memory_is_taken(place, path, text, login, found)
     if found.reason:
         what = blamed(changes, found.reason) if changes else "its settings"
         raise SettingsRefused(
@@ -136,11 +137,9 @@ def refuse_what_cannot_start(
         )
 
 
-def _unless_the_memory_is_taken(
-    place: Place, path: str, text: str, params: Mapping[str, Any], found: Rehearsal
-) -> Rehearsal:
+def _unless_the_memory_is_taken(place: Place, path: str, text: str, login: Login, found: Rehearsal) -> Rehearsal:
     """With what is in force it must come up beside the running server, or the trial says nothing about the settings."""
-    known = contexts(params)
+    known = contexts(login)
     in_force = {
         name: str(known[name]["setting"])
         for name in read_settings(text)
@@ -151,20 +150,20 @@ def _unless_the_memory_is_taken(
     return Rehearsal() if rehearse(place, {path: text}, in_force).reason else found
 
 
-def bring_into_force(path: str, params: Mapping[str, Any], changes: list[Change]) -> InForce:
+def bring_into_force(path: str, data_directory: str, login: Login, changes: list[Change]) -> InForce:
     """Reload and read back; what the server refuses goes, and the settings of before come back."""
     try:
-        found = reload_and_judge(params)
+        found = reload_and_judge(login)
     except PgFleetError as error:
         found, words = InForce(), str(error.facts.get("server_words") or error.message)
     else:
         words = _refusal(found)
     if not words:
-        if not waiting_settings(params):
+        if not waiting_settings(login):
             forget_previous(path)
         return found
     back = put_back(path)
-    _signal_reload(params["data_directory"])
+    _signal_reload(data_directory)
     raise SettingsRefused(
         f"The server does not work with {blamed(changes, words) if changes else 'its settings'}: {words}.",
         f"The settings of before are back in {path} and in force."

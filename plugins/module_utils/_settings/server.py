@@ -10,6 +10,7 @@ from typing import Any
 
 from .._errors import PgFleetError
 from .._postgres.connection import Server, connect
+from .._postgres.login import Login
 from .state import OUR_LINES, InForce, Line, judge
 
 _RELOAD_SECONDS = 10.0
@@ -41,28 +42,28 @@ def read_lines(server: Server) -> list[Line]:
     return [Line(**row) for row in server.rows(OUR_LINES)]
 
 
-def waiting_settings(params: Mapping[str, Any]) -> list[dict[str, Any]]:
+def waiting_settings(login: Login) -> list[dict[str, Any]]:
     """What would change at the next start of a running server; nothing where nobody can be asked."""
     try:
-        with connect(dict(params)) as server:
+        with connect(login) as server:
             server.rows(OUR_LINES)  # only then does this session know of pending restarts before a reload
             return [dict(row) for row in server.rows(WAITING)]
     except PgFleetError:
         return []
 
 
-def contexts(params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def contexts(login: Login) -> dict[str, dict[str, Any]]:
     """Of every setting when it may change, and how it is in force, by its name in lower case."""
-    with connect(dict(params)) as server:
+    with connect(login) as server:
         return {row["name"]: dict(row) for row in server.rows(CONTEXTS)}
 
 
-def reload_and_judge(params: Mapping[str, Any]) -> InForce:
+def reload_and_judge(login: Login) -> InForce:
     """Let the server read its files, and see in a new session what it made of them.
 
     Raises the server's own words when it refuses a file as a whole, or every new session.
     """
-    with connect(dict(params)) as server:
+    with connect(login) as server:
         bad = server.rows(_UNREADABLE)
         if bad:
             raise PgFleetError("; ".join(_told(row) for row in bad))
@@ -70,7 +71,7 @@ def reload_and_judge(params: Mapping[str, Any]) -> InForce:
         server.row(_RELOAD)
     deadline = time.monotonic() + _RELOAD_SECONDS
     while True:
-        with connect(dict(params)) as server:
+        with connect(login) as server:
             loaded = server.row(_LOADED)["loaded"]
             found = judge(read_lines(server))
         if (loaded > before and not found.missing) or time.monotonic() > deadline:
@@ -78,8 +79,8 @@ def reload_and_judge(params: Mapping[str, Any]) -> InForce:
         time.sleep(_POLL_SECONDS)
 
 
-def judge_now(params: Mapping[str, Any]) -> InForce:
-    with connect(dict(params)) as server:
+def judge_now(login: Login) -> InForce:
+    with connect(login) as server:
         return judge(read_lines(server))
 
 

@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 from .._errors import QueryFailed, SlotConflict
 from .._postgres.connection import Server, connect
+from .._postgres.login import Login
 from .plan import LOGICAL, ServerLimits, Slot, SlotPlan, WantedSlot
 
 #: Columns of pg_replication_slots and the major version that brought them.
@@ -58,22 +58,22 @@ def require_features(server: Server, wanted: tuple[WantedSlot, ...]) -> None:
         server.require("A slot with failover", 17)
 
 
-def apply_slots(server: Server, plan: SlotPlan, params: dict[str, Any]) -> None:
+def apply_slots(server: Server, plan: SlotPlan, login: Login, on_active: str, timeout: float) -> None:
     """Do the steps of the plan; waits and terminates as ``on_active`` says."""
     for step in plan.steps:
         if step.slot:
-            _drop(server, step.slot.name, params["on_active"], params["timeout"])
+            _drop(server, step.slot.name, on_active, timeout)
         if step.wanted:
-            _create(server, step.wanted, params)
+            _create(server, step.wanted, login)
 
 
-def _create(server: Server, want: WantedSlot, params: dict[str, Any]) -> None:
+def _create(server: Server, want: WantedSlot, login: Login) -> None:
     if want.slot_type != LOGICAL:
         server.rows("SELECT pg_create_physical_replication_slot(%s, %s)", (want.name, want.reserve_wal))
         return
     named = "temporary => false, twophase => %s" + (", failover => %s" if want.failover else "")
     args = [want.name, want.plugin, want.two_phase] + ([True] if want.failover else [])
-    with connect(params, database=want.database) as there:
+    with connect(login, database=want.database) as there:
         there.rows(f"SELECT pg_create_logical_replication_slot(%s, %s, {named})", args)
 
 

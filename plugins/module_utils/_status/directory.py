@@ -6,9 +6,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from .._datadir.facts import DataDir, find_bin_dir, inspect
 from .._errors import ConnectFailed, PgFleetError
@@ -28,8 +26,8 @@ from .._postgres.answer import (
     own_words,
     phase_of,
 )
-from .._postgres.connection import address_of
 from .._postgres.knock import knock
+from .._postgres.login import Login
 from .._postgres.pid_file import read_pid_file
 from .._postgres.recovery import parse_conninfo
 from .._postgres.settings import read_settings
@@ -46,35 +44,45 @@ _WAL_FILE = re.compile("[0-9A-F]{24}")
 _RUNNING_ROLES = {"in production": PRIMARY, "in archive recovery": STANDBY}
 
 
-def read_silent(params: Mapping[str, Any], failure: ConnectFailed) -> tuple[Status, tuple[Reason, ...]]:
+@dataclass(frozen=True)
+class OnMachine:
+    """Where a server is on its machine, for what can be seen without a session; None is not known."""
+
+    data_directory: str | None = None
+    bin_dir: str | None = None
+    log_file: str | None = None
+    unit: str | None = None
+
+
+def read_silent(login: Login, where: OnMachine, failure: ConnectFailed) -> tuple[Status, tuple[Reason, ...]]:
     """What can be known without a session, and why there is none."""
-    address = address_of(dict(params))
     words = failure.facts.get("server_words", "")
     answer = answer_of(failure.code, words)
-    path = params["data_directory"]
+    path = where.data_directory
     if answer == REFUSED and failure.code == "login_refused":
-        answer = _understood(params, path)
+        answer = _understood(login, path)
     spoken = answer in SPOKEN
-    blank = Status(address, running=spoken, answer=answer, server_words=own_words(words), data_directory=path or None)
+    blank = Status(
+        login.address, running=spoken, answer=answer, server_words=own_words(words), data_directory=path or None
+    )
     if not path:
         return blank, (refusal_reason(failure),)
     try:
-        data = inspect(path, params["bin_dir"] or _any_bin_dir())
+        data = inspect(path, where.bin_dir or _any_bin_dir())
     except OSError as error:
         unreadable = reason("data_directory_invalid", f"{path} cannot be read: {error.strerror}.")
         return blank, (refusal_reason(failure), unreadable)
     if not spoken:
         answer = _without_reply(answer, data)
     status = _from_directory(replace(blank, running=spoken or data.server_pid is not None, answer=answer), data)
-    return status, (_why(status, data, failure, params),)
+    return status, (_why(status, data, failure, where),)
 
 
-def _understood(params: Mapping[str, Any], path: str | None) -> str:
+def _understood(login: Login, path: str | None) -> str:
     """The answer of a server whose words are not known, in another language for example."""
-    host = params["login_host"] or params["login_unix_socket"]
-    if not host:
+    if not login.place:
         return REFUSED
-    reply = knock(host, params["login_port"], params["login_user"], params["login_db"], _KNOCK_SECONDS)
+    reply = knock(login.place, login.port, login.user, login.database, _KNOCK_SECONDS)
     return answer_of_sqlstate(reply.sqlstate, read_pid_file(path).state if path else "")
 
 
@@ -102,7 +110,7 @@ def refusal_reason(failure: ConnectFailed) -> Reason:
     return reason(failure.code, failure.message, failure.remedy, server_words=words)
 
 
-def _why(status: Status, data: DataDir, failure: ConnectFailed, params: Mapping[str, Any]) -> Reason:
+def _why(status: Status, data: DataDir, failure: ConnectFailed, where: OnMachine) -> Reason:
     """Why there is no session, by what the data directory adds to the failure."""
     if status.answer == FROZEN:
         return reason(
@@ -117,7 +125,7 @@ def _why(status: Status, data: DataDir, failure: ConnectFailed, params: Mapping[
             f"Nothing listens at {status.address}, while process {data.server_pid} runs in {data.path}{_elsewhere(data)}.",
             server_pid=data.server_pid,
         )
-    return refusal_reason(failure) if status.running else _why_not(data, status.address, params)
+    return refusal_reason(failure) if status.running else _why_not(data, status.address, where)
 
 
 def process_state(pid: int | None) -> str:
@@ -136,14 +144,14 @@ def _elsewhere(data: DataDir) -> str:
     return f"; postmaster.pid says port {found.port}, {' and '.join(places)}" if places else ""
 
 
-def _why_not(data: DataDir, address: str, params: Mapping[str, Any]) -> Reason:
+def _why_not(data: DataDir, address: str, where: OnMachine) -> Reason:
     if data.vacant:
         found = "is empty" if data.exists else "does not exist"
         return reason("data_directory_missing", f"No server answers at {address}, and {data.path} {found}.")
     if not data.valid:
         found = "an unfinished copy" if data.unfinished else "not a cluster"
         return reason("data_directory_invalid", f"No server answers at {address}, and {data.path} holds {found}.")
-    around = look_around(data.path, data.cluster_state, params.get("log_file"), params.get("unit"))
+    around = look_around(data.path, data.cluster_state, where.log_file, where.unit)
     seen = causes(around)
     sentence = f"No server runs in {data.path}; its cluster state is '{data.cluster_state}'."
     return reason(

@@ -5,13 +5,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from typing import Any
 
 from .._errors import ConnectFailed
+from .._postgres.login import Login
 from .._server.surroundings import free_bytes, show_unit
 from .._server.why_stopped import unit_state
-from .directory import read_silent, refusal_reason
+from .directory import OnMachine, read_silent, refusal_reason
 from .expectations import Expectations, check
 from .findings import findings
 from .reasons import Reason, reason, unique
@@ -31,14 +31,14 @@ SILENCE = {"no_wal_receiver", "receiver_stuck", "not_streaming", "lagging", "not
 
 
 def look_until(
-    params: Mapping[str, Any], expect: Expectations | None = None, wait: float = 0, sizes: bool = False
+    login: Login, where: OnMachine, expect: Expectations | None = None, wait: float = 0, sizes: bool = False
 ) -> dict[str, Any]:
     """The result of replication_status; ``failed`` when the expectations are not met after ``wait`` seconds."""
     started = time.monotonic()
-    with Watch(params) as watch:
-        status, trouble, unmet = _observe_until(watch, expect, wait)
+    with Watch(login) as watch:
+        status, trouble, unmet = _observe_until(watch, where, expect, wait)
         waited = time.monotonic() - started
-        found = findings(status) + _unit_trouble(status, params.get("unit")) + _disk_trouble(status, watch.local)
+        found = findings(status) + _unit_trouble(status, where.unit) + _disk_trouble(status, watch.local)
         asked = found if expect is None else unmet
         why = _silence(watch, status) if any(each.code in SILENCE for each in asked) else ()
         size = watch.database_bytes() if sizes else None
@@ -53,14 +53,14 @@ def look_until(
 
 
 def _observe_until(
-    watch: Watch, expect: Expectations | None, wait: float
+    watch: Watch, where: OnMachine, expect: Expectations | None, wait: float
 ) -> tuple[Status, tuple[Reason, ...], tuple[Reason, ...]]:
     """Status, trouble and unmet expectations, as soon as there are none or when the time is up."""
     started = time.monotonic()
     deadline = started + wait
     pause = FIRST_PAUSE
     while True:
-        status, trouble = _observe(watch, deadline - time.monotonic() if wait else 0)
+        status, trouble = _observe(watch, where, deadline - time.monotonic() if wait else 0)
         unmet = check(status, expect) if expect else ()
         left = deadline - time.monotonic()
         lasting = {each.code for each in trouble + unmet} <= LASTING and time.monotonic() - started > LASTING_SECONDS
@@ -70,13 +70,13 @@ def _observe_until(
         pause = min(pause * 1.5, LONGEST_PAUSE)
 
 
-def _observe(watch: Watch, patience: float) -> tuple[Status, tuple[Reason, ...]]:
+def _observe(watch: Watch, where: OnMachine, patience: float) -> tuple[Status, tuple[Reason, ...]]:
     """The status now, and why there is no session, or none for others, when that is so."""
     try:
         status = watch.read(patience)
         return status, () if watch.refusal is None else (refusal_reason(watch.refusal),)
     except ConnectFailed as failure:
-        return read_silent(watch.params, failure)
+        return read_silent(watch.login, where, failure)
 
 
 def _unit_trouble(status: Status, unit: str | None) -> tuple[Reason, ...]:

@@ -7,12 +7,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
 from .._errors import ConnectFailed, QueryFailed
 from .._postgres.answer import ACCEPTS, TOO_MANY, own_words
-from .._postgres.connection import Server, address_of, connect, version_text
+from .._postgres.connection import Server, connect, version_text
+from .._postgres.login import Login
 from .._postgres.recovery import parse_conninfo
 from .._settings.state import Line, override_of
 from .._slot.server import read_slots
@@ -51,8 +53,8 @@ class Watch:
     password, so it never leaves this side.
     """
 
-    def __init__(self, params: Mapping[str, Any]) -> None:
-        self.params = dict(params)
+    def __init__(self, login: Login) -> None:
+        self.login = login
         self.conninfo: dict[str, str] | None = None
         self.local = False
         self._stack = ExitStack()
@@ -78,7 +80,7 @@ class Watch:
 
         Raises ConnectFailed, or QueryFailed for what a new session does not heal.
         """
-        self._timeout = min(self.params["connect_timeout"], max(2, round(patience))) if patience else None
+        self._timeout = min(self.login.connect_timeout, max(2, round(patience))) if patience else None
         try:
             return self._read()
         except QueryFailed as error:
@@ -90,7 +92,7 @@ class Watch:
             return self._read()
         except QueryFailed as error:
             if _ended(error):
-                raise _hung_up(self.params, error) from error
+                raise _hung_up(self.login, error) from error
             raise
 
     def database_bytes(self) -> int | None:
@@ -113,8 +115,8 @@ class Watch:
     def _open(self) -> Server:
         if self._server is None or not self._alive:
             self._close()
-            timeout = self._timeout or self.params["connect_timeout"]
-            server = self._stack.enter_context(connect({**self.params, "connect_timeout": timeout}))
+            timeout = self._timeout or self.login.connect_timeout
+            server = self._stack.enter_context(connect(replace(self.login, connect_timeout=timeout)))
             self._rights = server.row(RIGHTS)
             self.local = self._rights.pop("local")
             self._server = server
@@ -126,7 +128,7 @@ class Watch:
         facts = server.row(FACTS)
         told = facts["setting"].get("primary_conninfo")
         self.conninfo = None if told is None else parse_conninfo(told)
-        return _status(self.params, server, self._rights, facts, config, self.conninfo or {}, self.local)
+        return _status(self.login, server, self._rights, facts, config, self.conninfo or {}, self.local)
 
     def _config(self, server: Server) -> dict[str, Any]:
         try:
@@ -144,9 +146,9 @@ def _ended(error: QueryFailed) -> bool:
     return state is None or state.startswith(_SESSION_ENDED)
 
 
-def _hung_up(params: Mapping[str, Any], error: QueryFailed) -> ConnectFailed:
+def _hung_up(login: Login, error: QueryFailed) -> ConnectFailed:
     return ConnectFailed(
-        f"The session with {address_of(dict(params))} ended: {error.message}",
+        f"The session with {login.address} ended: {error.message}",
         "Wait until the server has started, then try again.",
         "not_accepting_connections",
         server_words=error.message,
@@ -154,7 +156,7 @@ def _hung_up(params: Mapping[str, Any], error: QueryFailed) -> ConnectFailed:
 
 
 def _status(
-    params: Mapping[str, Any],
+    login: Login,
     server: Server,
     rights: Mapping[str, bool],
     facts: dict[str, Any],
@@ -166,7 +168,7 @@ def _status(
     receiver = WalReceiver(**facts["wal_receiver"]) if facts["wal_receiver"] else None
     data = setting.get("data_directory")
     return Status(
-        address=address_of(dict(params)),
+        address=login.address,
         running=True,
         reachable=refusal is None,
         answer=TOO_MANY if refusal else ACCEPTS,

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.facts import DataDir
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.init import init_command, plan_init
+from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.init import InitOptions, init_command, plan_init
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.place import Beside, Place
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 
@@ -15,10 +15,7 @@ MISSING = Place(DataDir("/d"))
 EMPTY = Place(DataDir("/d", exists=True, empty=True, is_directory=True))
 FILES = DataDir("/d", exists=True, is_directory=True)
 CLUSTER = replace(FILES, pg_version=15, valid=True, system_identifier="700", cluster_state="shut down")
-PARAMS = {
-    "superuser": "postgres", "locale": "C.UTF-8", "encoding": "UTF8", "auth_local": "peer", "auth_host": "scram-sha-256",
-    "data_checksums": True, "wal_segment_size": None,
-}  # fmt: skip
+OPTIONS = InitOptions("C.UTF-8", "UTF8", True, "postgres", "peer", "scram-sha-256")
 
 CASES = {
     "missing": (MISSING, "created", "missing"),
@@ -66,10 +63,10 @@ def test_decision(place, action, reason):
     ],
 )
 def test_command(version, more, present, absent):
-    words = init_command("/bin", version, "/d.incoming", "", {**PARAMS, **more})
+    words = init_command("/bin", version, "/d.incoming", "", replace(OPTIONS, **more))
     assert words[:2] == ["/bin/initdb", "--pgdata=/d.incoming"]
     assert present in words and absent not in words
 
 
 def test_command_with_wal_directory():
-    assert "--waldir=/w.incoming" in init_command("/bin", 15, "/d.incoming", "/w", PARAMS)
+    assert "--waldir=/w.incoming" in init_command("/bin", 15, "/d.incoming", "/w", OPTIONS)

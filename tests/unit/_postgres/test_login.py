@@ -1,0 +1,52 @@
+# Copyright (c) 2026 The pgfleet.cluster developers
+# MIT License (see LICENSE or https://opensource.org/license/mit)
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import connection_spec
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.login import Following, Login
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.recovery import DEAD_PEER
+
+DEFAULTS = {name: option.get("default") for name, option in connection_spec().items()}
+TCP = Login("node1", 5433, user="replicator", password="secret", ca_cert="/ca.pem", passfile="/pass")
+
+
+def test_the_defaults_are_those_of_the_options() -> None:
+    assert Login.from_params(DEFAULTS) == Login()
+
+
+def test_an_option_that_a_module_does_not_have_has_its_default() -> None:
+    given = {"login_user": "replicator", "passfile": "/pass", "timeout": 60}
+    assert Login.from_params(given) == Login(user="replicator", passfile="/pass")
+
+
+@pytest.mark.parametrize(
+    ("login", "address"),
+    [
+        (Login(), "the default socket:5432"),
+        (Login(unix_socket="/run", port=5433), "/run:5433"),
+        (Login(host="node1", unix_socket="/run"), "node1:5432"),
+    ],
+)
+def test_address(login: Login, address: str) -> None:
+    assert login.address == address
+
+
+def test_a_socket_needs_no_keepalive_and_nothing_that_is_empty_is_given() -> None:
+    assert Login().pairs == {"user": "postgres", "port": "5432", "sslmode": "prefer"}
+    assert TCP.pairs == {
+        "user": "replicator", "host": "node1", "port": "5433", "sslmode": "prefer", "sslrootcert": "/ca.pem", **DEAD_PEER,
+    }  # fmt: skip
+
+
+def test_only_the_session_has_the_password() -> None:
+    assert TCP.kwargs["password"] == "secret" and TCP.kwargs["application_name"] == "pgfleet"
+    assert "secret" not in repr(TCP) and "password" not in TCP.pairs
+
+
+def test_a_standby_follows_by_its_passfile_and_slot() -> None:
+    given = {**DEFAULTS, "login_host": "node1", "passfile": "/pass", "slot": "a", "application_name": None}
+    recovery = Following.from_params(given).recovery
+    assert (recovery.conninfo["passfile"], recovery.slot) == ("/pass", "a")
+    assert "application_name" not in recovery.conninfo

@@ -176,22 +176,22 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._container.files import Access, File, own_files
+from ansible_collections.pgfleet.cluster.plugins.module_utils._container.files import File, own_files
 from ansible_collections.pgfleet.cluster.plugins.module_utils._container.host import Places, read_machines
 from ansible_collections.pgfleet.cluster.plugins.module_utils._container.machine import Machine, Shape
 from ansible_collections.pgfleet.cluster.plugins.module_utils._container.make import Workshop
 from ansible_collections.pgfleet.cluster.plugins.module_utils._container.plan import (
     Plan,
-    Policy,
-    Step,
     plan_fault,
     plan_machines,
     plan_removal,
 )
 from ansible_collections.pgfleet.cluster.plugins.module_utils._container.run import Runner, wait_until_ready
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import InvalidInput
+from ansible_collections.pgfleet.cluster.plugins.module_utils._machine.plan import Policy
+from ansible_collections.pgfleet.cluster.plugins.module_utils._machine.report import report
+from ansible_collections.pgfleet.cluster.plugins.module_utils._machine.values import Access, host_keys
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
-from ansible_collections.pgfleet.cluster.plugins.module_utils._vm.seed import HostKey
 
 MACHINE_OPTIONS = {
     "name": {"type": "str", "required": True},
@@ -232,17 +232,6 @@ def access_of(params: dict[str, Any]) -> Access:
     )
 
 
-def host_keys(params: dict[str, Any], check_mode: bool) -> dict[str, HostKey]:
-    """In check mode a key may not be there yet."""
-    for machine in params["machines"]:
-        if not check_mode and not (machine["host_key"] and machine["host_public_key"]):
-            raise InvalidInput(f"Machine '{machine['name']}' has no host key.", "Give host_key and host_public_key.")
-    return {
-        machine["name"]: HostKey(machine["host_key"] or "", machine["host_public_key"] or "")
-        for machine in params["machines"]
-    }
-
-
 def tree_files(params: dict[str, Any]) -> dict[str, str]:
     """What a machine's own users are added to."""
     etc = Path(params["tree"], "etc")
@@ -262,7 +251,7 @@ def prepare(module: AnsibleModule, places: Places) -> tuple[Plan, dict[str, dict
         return plan_removal(names, there, params["fleet"]), {}
     if params["state"] not in ("present", "rebuilt"):
         return plan_fault(params["state"], names, there, params["fleet"]), {}
-    keys, access = host_keys(params, module.check_mode), access_of(params)
+    keys, access = host_keys(params["machines"], module.check_mode), access_of(params)
     wanted = [
         Machine(
             given["name"],
@@ -276,17 +265,6 @@ def prepare(module: AnsibleModule, places: Places) -> tuple[Plan, dict[str, dict
     return plan, {machine.name: own_files(machine, access, keys[machine.name], shared) for machine in wanted}
 
 
-def result_of_step(step: Step, ready: dict[str, float]) -> dict[str, Any]:
-    seconds = ready.get(step.name)
-    return {
-        "name": step.name,
-        "action": step.action,
-        "changes": list(step.changes),
-        "address": step.machine.shape.address if step.machine else "",
-        "ready_s": None if seconds is None else round(seconds, 1),
-    }
-
-
 def run(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     started = time.monotonic()
@@ -298,14 +276,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         machines = [step.machine for step in plan.steps if step.machine and not step.left_off]
         if params["wait"]:
             ready = wait_until_ready(machines, runner.places, params["wait"])
-    for name in (step.name for step in plan.steps if step.left_off):
-        module.warn(f"Machine '{name}' was fenced and is left off. Start it with start_fenced when it can do no harm.")
-    return {
-        "changed": plan.changed,
-        "machines": [result_of_step(step, ready) for step in plan.steps],
-        "seconds": round(time.monotonic() - started, 1),
-        "diff": plan.diff(),
-    }
+    return report(module, plan, ready, started)
 
 
 def main() -> NoReturn:

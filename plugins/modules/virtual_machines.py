@@ -254,20 +254,20 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import InvalidInput
+from ansible_collections.pgfleet.cluster.plugins.module_utils._machine.plan import Policy
+from ansible_collections.pgfleet.cluster.plugins.module_utils._machine.report import report
+from ansible_collections.pgfleet.cluster.plugins.module_utils._machine.values import Access, host_keys
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._vm.domain import Hardware, Image, Places, hardware_hash
 from ansible_collections.pgfleet.cluster.plugins.module_utils._vm.host import hypervisor, read_domains, read_host
 from ansible_collections.pgfleet.cluster.plugins.module_utils._vm.make import Workshop
 from ansible_collections.pgfleet.cluster.plugins.module_utils._vm.plan import (
     Plan,
-    Policy,
-    Step,
     plan_fencing,
     plan_machines,
     plan_removal,
 )
-from ansible_collections.pgfleet.cluster.plugins.module_utils._vm.seed import Access, HostKey, seed_files
+from ansible_collections.pgfleet.cluster.plugins.module_utils._vm.seed import seed_files
 from ansible_collections.pgfleet.cluster.plugins.module_utils._vm.values import Host, Machine, Shape
 from ansible_collections.pgfleet.cluster.plugins.module_utils._vm.wait import Watch, wait_for
 
@@ -345,17 +345,6 @@ def access_of(params: dict[str, Any], host: Host) -> Access:
     )
 
 
-def host_keys(params: dict[str, Any], check_mode: bool) -> dict[str, HostKey]:
-    """In check mode a key may not be there yet."""
-    for machine in params["machines"]:
-        if not check_mode and not (machine["host_key"] and machine["host_public_key"]):
-            raise InvalidInput(f"Machine '{machine['name']}' has no host key.", "Give host_key and host_public_key.")
-    return {
-        machine["name"]: HostKey(machine["host_key"] or "", machine["host_public_key"] or "")
-        for machine in params["machines"]
-    }
-
-
 def machine_of(given: dict[str, Any], access: str, image: Image, hardware: Hardware) -> Machine:
     shape = Shape(
         address=given["address"] or "",
@@ -380,12 +369,12 @@ def prepare(module: AnsibleModule, connection: Any, places: Places) -> tuple[Pla
     without_image = {"absent": plan_removal, "fenced": plan_fencing}
     if params["state"] in without_image:
         return without_image[params["state"]](names, domains, params["fleet"]), workshop
-    keys = host_keys(params, module.check_mode)
+    keys = host_keys(params["machines"], module.check_mode)
     host = read_host(connection, hardware, image, places, params["cidr"], set(names) - set(domains))
     access = access_of(params, host)
     wanted = [machine_of(item, access.hash(keys[item["name"]]), image, hardware) for item in params["machines"]]
     policy = Policy(
-        params["fleet"], params["state"] == "rebuilt", params["on_change"], params["overcommit"], params["start_fenced"]
+        params["fleet"], params["state"] == "rebuilt", params["on_change"], params["start_fenced"], params["overcommit"]
     )
     plan = plan_machines(wanted, domains, host, policy)
     known = replace(access, hosts={**access.hosts, **{machine.shape.address: machine.name for machine in wanted}})
@@ -405,18 +394,6 @@ def wait(connection: Any, plan: Plan, places: Places, seconds: int) -> dict[str,
     return {watch.machine.name: watch.seconds for watch in watches}
 
 
-def result_of_step(step: Step, ready: dict[str, float | None]) -> dict[str, Any]:
-    seconds = ready.get(step.name)
-    return {
-        "name": step.name,
-        "action": step.action,
-        "changes": list(step.changes),
-        "address": step.machine.shape.address if step.machine else "",
-        "mac": step.machine.mac if step.machine else "",
-        "ready_s": None if seconds is None else round(seconds, 1),
-    }
-
-
 def run(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     started = time.monotonic()
@@ -427,14 +404,9 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         if not module.check_mode:
             workshop.apply(plan)
             ready = wait(connection, plan, places, params["wait"])
-    for name in (step.name for step in plan.steps if step.left_off):
-        module.warn(f"Machine '{name}' was fenced and is left off. Start it with start_fenced when it can do no harm.")
-    return {
-        "changed": plan.changed,
-        "machines": [result_of_step(step, ready) for step in plan.steps],
-        "seconds": round(time.monotonic() - started, 1),
-        "diff": plan.diff(),
-    }
+    result = report(module, plan, ready, started)
+    macs = [step.machine.mac if step.machine else "" for step in plan.steps]
+    return {**result, "machines": [{**each, "mac": mac} for each, mac in zip(result["machines"], macs)]}
 
 
 def main() -> NoReturn:

@@ -7,28 +7,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .._vm.seed import HostKey, hosts_file
-from .._vm.values import short_hash
+from .._machine.values import SSHD, Access, HostKey, hosts_file
 from .machine import Machine
 
 USER_ID = 1000
-_SSHD = "PasswordAuthentication no\nKbdInteractiveAuthentication no\n"
-
-
-@dataclass(frozen=True)
-class Access:
-    """Who may log in, and the network around the machine. ``hosts`` are names by address."""
-
-    user: str
-    authorized_keys: tuple[str, ...]
-    prefix: int
-    gateway: str
-    hosts: Mapping[str, str]
-
-    def hash(self, host_key: HostKey) -> str:
-        """Without the names of others: those change as a fleet grows."""
-        public = " ".join(host_key.public.split()[:2])
-        return short_hash(self.user, *self.authorized_keys, str(self.prefix), self.gateway, public)
 
 
 @dataclass(frozen=True)
@@ -59,7 +41,7 @@ def own_files(machine: Machine, access: Access, host_key: HostKey, shared: Mappi
         f"etc/sudoers.d/{user}": File(f"{user} ALL=(ALL) NOPASSWD:ALL\n", 0o440),
         "etc/ssh/ssh_host_ed25519_key": File(host_key.private, 0o600),
         "etc/ssh/ssh_host_ed25519_key.pub": File(host_key.public),
-        "etc/ssh/sshd_config.d/10-pgfleet.conf": File(_SSHD),
+        "etc/ssh/sshd_config.d/10-pgfleet.conf": File(SSHD),
         "etc/systemd/network/10-host0.network": File(_network(machine, access)),
         ssh: File("".join(f"{key.strip()}\n" for key in access.authorized_keys), 0o600, USER_ID, USER_ID),
     }

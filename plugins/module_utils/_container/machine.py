@@ -5,12 +5,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
-from .._vm.values import mac_of, refuse_bad_address, refuse_bad_name
+from .._machine import values as machine
+from .._machine.values import REBUILD, RESTART
 
 # How a change reaches a machine that is there.
-RESTART, REBUILD = "restart", "rebuild"
 HOW = {"bridge": RESTART, "tree": REBUILD, "address": REBUILD, "access": REBUILD}
 
 RUNNING, FROZEN, STOPPED = "running", "frozen", "stopped"
@@ -31,19 +30,8 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class Machine:
-    """A machine as the user wants it."""
-
-    name: str
+class Machine(machine.Machine):
     shape: Shape
-
-    def __post_init__(self) -> None:
-        refuse_bad_name(self.name)
-        refuse_bad_address(self.name, self.shape.address)
-
-    @property
-    def mac(self) -> str:
-        return mac_of(self.name)
 
 
 @dataclass(frozen=True)
@@ -59,9 +47,6 @@ class Found:
     shape: Shape | None = None
     fenced: bool = False
 
-    def is_ours(self, fleet: str) -> bool:
-        return self.shape is not None and self.fleet == fleet
-
     @property
     def is_kept_off(self) -> bool:
         return self.fenced and self.state == STOPPED
@@ -69,8 +54,3 @@ class Found:
     @property
     def shown_state(self) -> str:
         return "fenced" if self.is_kept_off else self.state
-
-
-def result_of(shape: Shape | None, state: str) -> dict[str, Any]:
-    """A machine in a diff."""
-    return {"state": state, **(asdict(shape) if shape else {})}

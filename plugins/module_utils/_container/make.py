@@ -12,23 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from .._machine.plan import CREATED, FENCED, REBUILT, REMOVED, RESTARTED, STARTED
 from .files import File
 from .host import Places, running
 from .machine import Machine
-from .plan import (
-    CREATED,
-    FENCED,
-    FROZE,
-    POWER_CUT,
-    POWERED_OFF,
-    REBUILT,
-    REMOVED,
-    RESTARTED,
-    STARTED,
-    THAWED,
-    Plan,
-    Step,
-)
+from .plan import FROZE, POWER_CUT, POWERED_OFF, THAWED, Plan, Step
 from .run import Runner, freeze, thaw
 
 

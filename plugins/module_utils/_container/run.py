@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .._errors import MachineFailed
-from .._vm.wait import answers
+from .._machine.ssh import answers
 from .host import Places, Process, control_group, running
 from .machine import Machine
 

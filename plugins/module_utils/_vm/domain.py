@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from .._errors import PgFleetError
-from .values import Domain, Machine, Shape, short_hash
+from .._machine.values import short_hash
+from .values import Domain, Machine, Shape
 
 # The element that marks a domain as ours and keeps what libvirt has no place for.
 XMLNS = "https://github.com/pgfleet/cluster/machine"

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._errors import PgFleetError
+from .._machine.plan import CREATED, FENCED, NONE, REBUILT, REMOVED, RESTARTED
 from .domain import XMLNS, Hardware, Image, Places, domain_xml, fenced_mark
-from .plan import CREATED, FENCED, NONE, REBUILT, REMOVED, RESTARTED, STARTS, Plan, Step
+from .plan import STARTS, Plan, Step
 from .values import Domain, Machine
 
 try:
@@ -48,8 +49,8 @@ class Workshop:
         for step in plan.of(REBUILT, REMOVED, FENCED):
             self._power_off(step.name)
         for step in plan.of(CREATED, REBUILT, REMOVED):
-            if step.domain:
-                self._clear(step.domain, undefine=step.action == REMOVED)
+            if step.found:
+                self._clear(step.found, undefine=step.action == REMOVED)
         for step in plan.of(RESTARTED):
             self._resize(step)
         changed = [step.machine for step in plan.steps if step.machine and step.action != NONE]

@@ -62,18 +62,6 @@ def _refuse_address(machine: Machine, host: Host) -> None:
         )
 
 
-def refuse_foreign(names: Sequence[str], domains: Mapping[str, Domain], fleet: str) -> None:
-    for name in names:
-        domain = domains.get(name)
-        if domain and not domain.is_ours(fleet):
-            owner = f"belongs to the fleet '{domain.fleet}'" if domain.fleet else "was not made by this collection"
-            raise MachineConflict(
-                f"There is a domain '{name}' on the hypervisor that {owner}. It is left as it is.",
-                "Give the machine another name, or remove that domain yourself.",
-                "foreign_domain",
-            )
-
-
 def refuse_copies(wanted: Sequence[Machine], domains: Mapping[str, Domain], host: Host) -> None:
     """What has no name of ours, but takes the place of a machine."""
     by_uuid = {domain.uuid: domain.name for domain in domains.values()}

@@ -4,45 +4,16 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from .values import Machine, short_hash
+from .._machine.values import SSHD, Access, HostKey, hosts_file
+from .values import Machine
 
 # Modules of cloud-init that the seed needs; the rest costs seconds of every boot and would do nothing.
 _FIRST = ["write_files", "set_hostname", "users_groups", "ssh"]
 _GROW = ["growpart", "resizefs"]
 # Said here and not by ssh_pwauth, which would take one more module.
-_SSHD = "PasswordAuthentication no\nKbdInteractiveAuthentication no\n"
-_LOOPBACK_HOSTS = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"
-
-
-@dataclass(frozen=True)
-class HostKey:
-    """An ed25519 host key that is known before the machine is."""
-
-    private: str
-    public: str
-
-
-@dataclass(frozen=True)
-class Access:
-    """Who may log in, and the network around the machine. ``hosts`` are names by address."""
-
-    user: str
-    authorized_keys: tuple[str, ...]
-    prefix: int
-    gateway: str
-    nameservers: tuple[str, ...]
-    hosts: Mapping[str, str]
-
-    def hash(self, host_key: HostKey) -> str:
-        """Of all that a machine takes from its seed, without the names of others: those change as a fleet grows."""
-        public = " ".join(host_key.public.split()[:2])
-        return short_hash(self.user, *self.authorized_keys, str(self.prefix), self.gateway, *self.nameservers, public)
 
 
 def seed_files(machine: Machine, access: Access, host_key: HostKey, partitioned: bool) -> dict[str, str]:
@@ -56,12 +27,6 @@ def seed_files(machine: Machine, access: Access, host_key: HostKey, partitioned:
         "user-data": "#cloud-config\n" + json.dumps(_user_data(machine, access, host_key, partitioned)),
         "network-config": json.dumps(_network(machine, access)),
     }
-
-
-def hosts_file(hosts: Mapping[str, str]) -> str:
-    """All nodes by name: neither sudo nor a server then waits for a name server."""
-    by_address = sorted(hosts.items(), key=lambda item: ipaddress.ip_address(item[0]))
-    return _LOOPBACK_HOSTS + "".join(f"{address} {name}\n" for address, name in by_address)
 
 
 def _user_data(machine: Machine, access: Access, host_key: HostKey, partitioned: bool) -> dict[str, Any]:
@@ -87,7 +52,7 @@ def _user_data(machine: Machine, access: Access, host_key: HostKey, partitioned:
                 "permissions": "0644",
                 "content": hosts_file({**access.hosts, machine.shape.address: machine.name}),
             },
-            {"path": "/etc/ssh/sshd_config.d/10-pgfleet.conf", "permissions": "0644", "content": _SSHD},
+            {"path": "/etc/ssh/sshd_config.d/10-pgfleet.conf", "permissions": "0644", "content": SSHD},
         ],
         "cloud_init_modules": [*(_GROW if partitioned else []), *_FIRST],
         "cloud_config_modules": [],

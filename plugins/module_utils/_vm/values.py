@@ -4,21 +4,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import ipaddress
-import re
 import uuid
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 from .._errors import InvalidInput
+from .._machine import values as machine
+from .._machine.values import LIVE, REBUILD, RESTART
 
 UNIT_GB = 1024**3
-_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://github.com/pgfleet/cluster/machine")
 
 # How a change reaches a machine that is there.
-LIVE, RESTART, REBUILD = "live", "restart", "rebuild"
 HOW = {
     "autostart": LIVE,
     "memory_mb": RESTART,
@@ -29,10 +25,6 @@ HOW = {
     "address": REBUILD,
     "access": REBUILD,
 }
-
-
-def short_hash(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -65,47 +57,15 @@ def how_to_change(before: Shape, after: Shape) -> str | None:
     return next((way for way in (REBUILD, RESTART, LIVE) if way in ways), None)
 
 
-def refuse_bad_name(name: str) -> None:
-    if not _NAME.fullmatch(name):
-        raise InvalidInput(
-            f"'{name}' is not a name for a machine.",
-            "Use 1 to 63 lower-case letters, digits and hyphens, as for a host name.",
-        )
-
-
-def refuse_bad_address(name: str, address: str) -> None:
-    try:
-        ipaddress.IPv4Address(address)
-    except ValueError as error:
-        raise InvalidInput(
-            f"The address of machine '{name}', '{address}', is not an IPv4 address.", "Give one, without a mask."
-        ) from error
-
-
-def mac_of(name: str) -> str:
-    """Always the same for one name, and locally administered."""
-    digits = hashlib.sha256(name.encode()).hexdigest()
-    return f"52:54:00:{digits[0:2]}:{digits[2:4]}:{digits[4:6]}"
-
-
 @dataclass(frozen=True)
-class Machine:
-    """A machine as the user wants it."""
-
-    name: str
+class Machine(machine.Machine):
     shape: Shape
 
     def __post_init__(self) -> None:
-        refuse_bad_name(self.name)
-        refuse_bad_address(self.name, self.shape.address)
+        super().__post_init__()
         for option in ("memory_mb", "vcpus", "disk_gb"):
             if getattr(self.shape, option) < 1:
                 raise InvalidInput(f"{option} of machine '{self.name}' is less than 1.", "Give a whole number from 1.")
-
-    @property
-    def mac(self) -> str:
-        """Always the same for one name, in the range that QEMU's machines use."""
-        return mac_of(self.name)
 
     @property
     def uuid(self) -> str:
@@ -130,15 +90,12 @@ class Domain:
     complete: bool = True
     fenced: bool = False
 
-    def is_ours(self, fleet: str) -> bool:
-        return self.shape is not None and self.fleet == fleet
-
     @property
     def is_kept_off(self) -> bool:
         return self.fenced and not self.running
 
     @property
-    def state(self) -> str:
+    def shown_state(self) -> str:
         """In a word; a machine that was fenced and runs was started by hand."""
         words = ("running" if self.running else "", "fenced" if self.fenced else "")
         return ", ".join(filter(None, words)) or "stopped"
@@ -155,8 +112,3 @@ class Host:
     disk_free_gb: int
     image_gb: float
     files: frozenset[str] = field(default_factory=frozenset)
-
-
-def result_of(shape: Shape | None, state: str) -> dict[str, Any]:
-    """A machine in a diff."""
-    return {"state": state, **(asdict(shape) if shape else {})}

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import glob
-import socket
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,11 +13,11 @@ from threading import Event
 from typing import Any
 
 from .._errors import MachineFailed
+from .._machine.ssh import answers
 from .console import death, has_finished, tail
 from .values import Machine
 
 POLL_SECONDS = 0.5
-SSH = 22
 
 
 @dataclass
@@ -52,15 +51,6 @@ def _text(path: str) -> str:
             return file.read()
     except FileNotFoundError:
         return ""
-
-
-def answers(address: str) -> bool:
-    """Whether an SSH server greets there."""
-    try:
-        with socket.create_connection((address, SSH), timeout=5) as connection:
-            return connection.recv(4) == b"SSH-"
-    except OSError:
-        return False
 
 
 def wait_for(watches: Sequence[Watch], seconds: float) -> None:

@@ -6,16 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._container.files import Access, own_files
+from ansible_collections.pgfleet.cluster.plugins.module_utils._container.files import own_files
 from ansible_collections.pgfleet.cluster.plugins.module_utils._container.machine import Found, Machine, Shape
 from ansible_collections.pgfleet.cluster.plugins.module_utils._container.plan import (
-    Policy,
     plan_fault,
     plan_machines,
     plan_removal,
 )
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import InvalidInput, MachineConflict
-from ansible_collections.pgfleet.cluster.plugins.module_utils._vm.seed import HostKey
+from ansible_collections.pgfleet.cluster.plugins.module_utils._machine.plan import Policy
+from ansible_collections.pgfleet.cluster.plugins.module_utils._machine.values import Access, HostKey
 
 NETWORK = "192.168.122.1/24"
 SHAPE = Shape("192.168.122.101", "/tree", "access", "pgfleet0")

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import InvalidInput, MachineConflict
+from ansible_collections.pgfleet.cluster.plugins.module_utils._machine.plan import Policy
 from ansible_collections.pgfleet.cluster.plugins.module_utils._vm.plan import (
-    Policy,
     plan_fencing,
     plan_machines,
     plan_removal,

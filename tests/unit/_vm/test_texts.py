@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
+from ansible_collections.pgfleet.cluster.plugins.module_utils._machine.values import Access, HostKey, is_ours
 from ansible_collections.pgfleet.cluster.plugins.module_utils._vm.console import death, has_finished, tail
 from ansible_collections.pgfleet.cluster.plugins.module_utils._vm.domain import (
     XMLNS,
@@ -23,7 +24,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._vm.domain import 
     hardware_hash,
     read_domain,
 )
-from ansible_collections.pgfleet.cluster.plugins.module_utils._vm.seed import Access, HostKey, seed_files
+from ansible_collections.pgfleet.cluster.plugins.module_utils._vm.seed import seed_files
 from ansible_collections.pgfleet.cluster.plugins.module_utils._vm.values import Machine, Shape
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet.machines import fleet_machines, machines_report
 
@@ -43,7 +44,7 @@ def test_a_definition_is_read_as_it_was_written():
     found = read_domain(xml, running=True, autostart=True)
     assert found.shape == NODE.shape
     assert (found.name, found.uuid, found.fleet) == ("node1", NODE.uuid, "lab")
-    assert found.is_ours("lab") and not found.is_ours("demo")
+    assert is_ours(found, "lab") and not is_ours(found, "demo")
     assert found.files == ("/d/node1.qcow2", "/d/node1-seed.iso")
     assert found.console == "/l/node1-console.log"
 
@@ -58,7 +59,7 @@ def test_definition_boots_a_kernel_or_a_disk():
 def test_a_stranger_has_no_shape():
     xml = "<domain type='kvm'><name>db</name><uuid>1-2</uuid><memory unit='KiB'>1</memory><vcpu>1</vcpu></domain>"
     found = read_domain(xml, running=False, autostart=False)
-    assert found.shape is None and not found.is_ours("") and not found.is_ours("lab")
+    assert found.shape is None and not is_ours(found, "") and not is_ours(found, "lab")
 
 
 def test_a_fenced_domain_says_so():
@@ -68,7 +69,7 @@ def test_a_fenced_domain_says_so():
     assert mark.startswith("<machine ")
     written = mark.replace("<machine ", f'<pgfleet:machine xmlns:pgfleet="{XMLNS}" ')
     found = read_domain(re.sub("<pgfleet:machine.*?/>", written, xml), running=False, autostart=True)
-    assert (found.state, found.shape) == ("fenced", NODE.shape)
+    assert (found.shown_state, found.shape) == ("fenced", NODE.shape)
 
 
 def test_an_edited_mark_is_an_error():
@@ -93,7 +94,7 @@ def test_other_hardware_has_another_hash(image, hardware):
 
 KEY = HostKey("PRIVATE\n", "ssh-ed25519 AAAA comment\n")
 ACCESS = Access(
-    "ansible", ("ssh-ed25519 BBBB me",), 24, "192.168.122.1", ("192.168.122.1",), {"192.168.122.100": "primary"}
+    "ansible", ("ssh-ed25519 BBBB me",), 24, "192.168.122.1", {"192.168.122.100": "primary"}, ("192.168.122.1",)
 )
 
 

@@ -143,150 +143,52 @@ handover_seconds:
 
 import os
 import time
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import following_spec
-from ansible_collections.pgfleet.cluster.plugins.module_utils._change.archiver import hanging_command, settle_archive
 from ansible_collections.pgfleet.cluster.plugins.module_utils._change.demote import (
     DemotePlan,
-    Handing,
-    Successor,
+    is_following,
     plan_demote,
     plan_restore,
+    refuse_promoted,
 )
-from ansible_collections.pgfleet.cluster.plugins.module_utils._change.handover import BEGUN, name_of
+from ansible_collections.pgfleet.cluster.plugins.module_utils._change.demoting import (
+    hand_over,
+    prepare,
+    read_handing,
+    rehearse,
+    stop,
+    timeline_of,
+)
+from ansible_collections.pgfleet.cluster.plugins.module_utils._change.handover import BEGUN
 from ansible_collections.pgfleet.cluster.plugins.module_utils._change.reservation import require
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.facts import DataDir, inspect, programs_of
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.owner import as_owner
-from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.place import DirectoryRefused
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.swap import lock
-from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import ConnectFailed, PgFleetError, QueryFailed
+from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connection import Server, require_psycopg2
-from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.local import local_session
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.login import Following, Login
-from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.passfile import check_passfile
-from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.recovery import AUTO_CONF, parse_conninfo
-from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.replication import (
-    check_slot,
-    replication_session,
-)
-from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.settings import read_settings
-from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.standby import (
-    make_standby,
-    read_text,
-    unmake_standby,
-)
-from ansible_collections.pgfleet.cluster.plugins.module_utils._server.control import ServerControl, act
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.replication import replication_session
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.standby import make_standby, unmake_standby
 
-POLL_SECONDS = 0.02
-HANDOVER_SECONDS = 30.0
 #: A successor whose module is only starting must see the session to know that it has ended.
 LINGER_SECONDS = 3.0
 NO_TIMES = dict.fromkeys(("checkpoint_seconds", "stop_seconds", "handover_seconds"))
 
 
-def rehearse(params: dict[str, Any], successor: Server) -> None:
-    """Log in at the successor as the standby will; a refusal must come before the shutdown."""
-    if params["passfile"]:
-        check_passfile(params["passfile"])
-    if params["slot"]:
-        check_slot(successor, params["slot"])
-
-
-def prepare(params: dict[str, Any], data: DataDir) -> float | None:
-    """What keeps the shutdown short, while the server still takes writes; seconds of the checkpoint."""
-    with local_session(data.path) as server:
-        settle_archive(server, data.path, params["archive_wait"])
-        if not params["checkpoint"]:
-            return None
-        began = time.monotonic()
-        server.rows("CHECKPOINT")
-        return round(time.monotonic() - began, 3)
-
-
-def stop(params: dict[str, Any], data: DataDir, bin_dir: str) -> tuple[DataDir, float]:
-    """Stop the server; returns the directory as it was left, which must be shut down cleanly."""
-    began = time.monotonic()
-    try:
-        act(ServerControl(data.path, bin_dir, timeout=params["timeout"]), "stop")
-    except PgFleetError as error:
-        raise not_stopped(error, data) from error
-    seconds = round(time.monotonic() - began, 3)
-    left = inspect(data.path, bin_dir)
-    if left.server_pid is not None or left.standby_signal:
-        raise DirectoryRefused(
-            f"Something has started the server in '{data.path}' again, process {left.server_pid}.",
-            "Its systemd unit must not have Restart=always.",
-            "server_running",
-        )
-    return left, seconds
-
-
-def not_stopped(error: PgFleetError, data: DataDir) -> PgFleetError:
-    """The reason that can be seen comes first."""
-    waits = hanging_command(data.path)
-    if not waits:
-        return error
-    return PgFleetError(
-        f"The primary in '{data.path}' was told to stop and takes no more writes, but does not stop{waits}.",
-        "End that process: the server then stops at once, and archives that file when it runs again.",
-        "archive_stuck",
-    )
-
-
-def read_handing(params: dict[str, Any], path: str) -> Handing:
-    recorded = read_settings(read_text(os.path.join(path, AUTO_CONF))).get("primary_conninfo", "")
-    wanted = Successor.from_conninfo(Login.from_params(params).pairs)
-    return Handing(
-        wanted or Successor("", 0), Successor.from_conninfo(parse_conninfo(recorded)), params["on_other_successor"]
-    )
-
-
-def refuse_leader(params: dict[str, Any], data: DataDir, handing: Handing) -> None:
-    """The successor of an earlier run may have been promoted by it. One that is not there counts as one that does not lead."""
-    earlier = handing.recorded
-    if earlier in (None, handing.to):
-        return
-    there = replace(Login.from_params(params), host=earlier.host, port=earlier.port, connect_timeout=3)
-    try:
-        with replication_session(there) as server:
-            timeline = int(server.row("IDENTIFY_SYSTEM")["timeline"])
-    except ConnectFailed as error:
-        if error.code != "unreachable":
-            raise
-        return
-    if timeline > (data.timeline or 0):
-        raise DirectoryRefused(
-            f"'{data.path}' was handed over to {earlier}, which has been promoted since.",
-            "It leads: look at the fleet (status.yml), then run again. Nothing was changed.",
-            "other_successor",
-        )
-
-
-def hand_over(params: dict[str, Any], data: DataDir, successor: Server) -> float | None:
-    """Say where the WAL ends and wait until the successor leads; it may also refuse, which it says itself."""
-    began = time.monotonic()
-    login = replace(Login.from_params(params), session_name=name_of(data.checkpoint_lsn or ""))
-    with replication_session(login), suppress(QueryFailed):
-        while time.monotonic() < began + HANDOVER_SECONDS:
-            if int(successor.row("IDENTIFY_SYSTEM")["timeline"]) > (data.timeline or 0):
-                return round(time.monotonic() - began, 3)
-            time.sleep(POLL_SECONDS)
-    return None
-
-
 def demote(module: AnsibleModule, bin_dir: str) -> dict[str, Any]:
     """The session with the successor stays open: its end means that nothing more is to be expected from here."""
-    params = module.params
+    params, login = module.params, Login.from_params(module.params)
     data = inspect(params["data_directory"], bin_dir)
-    if is_following(params, data):
+    if is_following(data, read_handing(data.path, login, params["on_other_successor"])):
         return {**as_result(plan_demote(data), data), **NO_TIMES}
-    with replication_session(replace(Login.from_params(params), session_name=BEGUN)) as successor:
+    with replication_session(replace(login, session_name=BEGUN)) as successor:
         try:
             with alone(module):
                 return carry_out(module, inspect(data.path, bin_dir), bin_dir, successor)
@@ -296,31 +198,26 @@ def demote(module: AnsibleModule, bin_dir: str) -> dict[str, Any]:
             raise
 
 
-def is_following(params: dict[str, Any], data: DataDir) -> bool:
-    """Whether it runs as a standby of this successor already."""
-    handing = read_handing(params, data.path)
-    return data.standby_signal and data.server_pid is not None and handing.recorded in (None, handing.to)
-
-
 def carry_out(module: AnsibleModule, data: DataDir, bin_dir: str, successor: Server) -> dict[str, Any]:
-    params = module.params
-    handing = read_handing(params, data.path)
+    params, following = module.params, Following.from_params(module.params)
+    handing = read_handing(data.path, following.login, params["on_other_successor"])
     plan = plan_demote(data, handing)
     times: dict[str, Any] = dict(NO_TIMES)
-    rehearse(params, successor)
-    if data.standby_signal and plan.changed:
-        refuse_leader(params, data, handing)
+    rehearse(following, successor)
+    earlier = handing.recorded
+    if data.standby_signal and plan.changed and earlier is not None and earlier != handing.to:
+        refuse_promoted(data, earlier, timeline_of(earlier, following.login))
     if plan.changed and not module.check_mode:
         if plan.stop:
-            times["checkpoint_seconds"] = prepare(params, data)
+            times["checkpoint_seconds"] = prepare(data, params["archive_wait"], params["checkpoint"])
         if params["reservation"]:
             require(params["reservation"])
         if plan.stop:
-            data, times["stop_seconds"] = stop(params, data, bin_dir)
+            data, times["stop_seconds"] = stop(data, bin_dir, params["timeout"])
             plan_demote(data)
-        make_standby(data.path, Following.from_params(params).recovery)
+        make_standby(data.path, following.recovery)
     if params["handover"] and not module.check_mode:
-        times["handover_seconds"] = hand_over(params, data, successor)
+        times["handover_seconds"] = hand_over(data, following.login, successor)
     return {**as_result(plan, data), **times}
 
 

@@ -282,82 +282,30 @@ replaced:
 """
 
 import glob
-import hashlib
-import os
-import pwd
-import stat
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._host.as_user import call_as
 from ansible_collections.pgfleet.cluster.plugins.module_utils._host.facts import (
     choose_version,
     expand,
-    normal_locale,
     parse_os_release,
     require_absolute,
 )
+from ansible_collections.pgfleet.cluster.plugins.module_utils._host.files_io import fingerprint
 from ansible_collections.pgfleet.cluster.plugins.module_utils._host.machine import (
-    filesystem_of,
+    missing_locales,
     missing_packages,
-    output_of,
-    owner_name,
     read_text,
     service_manager,
 )
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
-from ansible_collections.pgfleet.cluster.plugins.module_utils._node.place import (
-    Installed,
-    WantedNode,
-    find_differences,
-    find_place,
-)
-from ansible_collections.pgfleet.cluster.plugins.module_utils._node.place_read import (
-    describe_data,
-    log_of,
-    port_state,
-    read_clusters,
-    same_path,
-    server_of,
-)
-from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connection import PSYCOPG2_ERROR
+from ansible_collections.pgfleet.cluster.plugins.module_utils._node.describe import ask_server, describe_place
+from ansible_collections.pgfleet.cluster.plugins.module_utils._node.place import WantedNode
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.login import Login
 from ansible_collections.pgfleet.cluster.plugins.module_utils._server.surroundings import show_unit
 from ansible_collections.pgfleet.cluster.plugins.module_utils._server.why_stopped import unit_state
 from ansible_collections.pgfleet.cluster.plugins.module_utils._status.directory import OnMachine
-from ansible_collections.pgfleet.cluster.plugins.module_utils._status.read import look_until
-
-
-def missing_locales(wanted: list[str]) -> list[str]:
-    have = {normal_locale(name) for name in output_of("locale", "-a")}
-    return [name for name in wanted if normal_locale(name) not in have]
-
-
-def describe(path: str) -> dict[str, str]:
-    """Content, owner and mode of a file, as much as tells whether it is as it should be."""
-    try:
-        with open(path, "rb") as file:
-            found = os.fstat(file.fileno())
-            digest = hashlib.sha256(file.read()).hexdigest()
-    except OSError:
-        return {}
-    return {"sha256": digest, "owner": owner_name(found.st_uid), "mode": f"{stat.S_IMODE(found.st_mode):04o}"}
-
-
-def ask_server(params: dict[str, Any], place: dict[str, Any]) -> dict[str, Any] | None:
-    """The server's status, by the login of its own user; None where nobody could ask."""
-    bin_dir, reached_by = place["bin_dir"], place["reached_by"]
-    if not params["unix_socket_directory"] or PSYCOPG2_ERROR or not os.path.isdir(bin_dir):
-        return None
-    try:
-        pwd.getpwnam(params["owner"])
-    except KeyError:
-        return None
-    login = Login(unix_socket=reached_by["unix_socket_directory"], port=reached_by["port"])
-    where = OnMachine(place["data_directory"], bin_dir, place["log_file"], place["unit"])
-    found = call_as(params["owner"], lambda: look_until(login, where))
-    return {part: found[part] for part in ("status", "reasons", "findings")}
 
 
 def wanted_node(params: dict[str, Any], version: int) -> WantedNode:
@@ -373,58 +321,20 @@ def wanted_node(params: dict[str, Any], version: int) -> WantedNode:
     )
 
 
-def way_to(place: Installed | None, wanted: WantedNode) -> dict[str, Any]:
-    """How the server is reached on its machine."""
-    if place is None or place.unused:
-        return {"port": wanted.port, "unix_socket_directory": wanted.socket_directory}
-    known = any(same_path(wanted.socket_directory, each) for each in place.sockets)
-    sockets = wanted.socket_directory if known or not place.sockets else place.sockets[0]
-    return {"port": place.own_port or place.port, "unix_socket_directory": sockets}
-
-
-def describe_place(params: dict[str, Any], wanted: WantedNode) -> dict[str, Any]:
-    """Where the node's server is, or is to be, and what is there."""
-    clusters = read_clusters()
-    found = find_place(wanted, clusters)
-    place = found if found and (found.ours or params["adopt"]) else None
-    version, cluster = (place.version, place.cluster) if place else (wanted.version, wanted.cluster)
-    there = place.data_directory if place and not place.unused else ""
-    data = there or expand(wanted.data_directory, version, cluster)
-    pid, running = server_of(data)
-    reached_by = way_to(place, wanted)
-    if running:
-        reached_by["port"] = int(running[0])
-    return {
-        "version": version,
-        "cluster": cluster,
-        "fleet": place.fleet if place else "",
-        "node": place.node if place and place.ours else "",
-        "data_directory": data,
-        "config_directory": f"/etc/postgresql/{version}/{cluster}",
-        "bin_dir": f"/usr/lib/postgresql/{version}/bin",
-        "log_file": log_of(version, cluster),
-        "configured": os.path.exists(f"/etc/postgresql/{version}/{cluster}/postgresql.conf"),
-        "ours": bool(place and place.ours),
-        "adopted": bool(place and place.adopted),
-        "unused": place is None or place.unused,
-        "running_pid": pid,
-        "reached_by": reached_by,
-        "port": port_state(wanted.port, int(running[0]) if running else None, clusters),
-        "differences": [each.as_result() for each in find_differences(wanted, place, same_path)],
-        "data": describe_data(data, params["owner"]),
-        "filesystem": filesystem_of(data),
-        "replaced": sorted(glob.glob(f"{data}.replaced-*")),
-    }
+def login_of(place: dict[str, Any]) -> tuple[Login, OnMachine]:
+    way = place["reached_by"]
+    where = OnMachine(place["data_directory"], place["bin_dir"], place["log_file"], place["unit"])
+    return Login(unix_socket=way["unix_socket_directory"], port=way["port"]), where
 
 
 def run(params: dict[str, Any]) -> dict[str, Any]:
     release = parse_os_release(read_text("/etc/os-release"))
     version = choose_version(params["version"], release, params["releases"])
-    place = describe_place(params, wanted_node(params, version))
+    place = describe_place(wanted_node(params, version), params["owner"], params["adopt"])
     files = [expand(path, place["version"], place["cluster"]) for path in params["files"]]
     unit = params["unit"] if params["unit"] != "auto" else f"postgresql@{place['version']}-{place['cluster']}"
     place["unit"] = unit if service_manager() == "systemd" else ""
-    server = ask_server(params, place)
+    server = ask_server(params["owner"], *login_of(place)) if params["unix_socket_directory"] else None
     if server:
         server["findings"] += place["differences"]
     return {
@@ -438,7 +348,7 @@ def run(params: dict[str, Any]) -> dict[str, Any]:
         "unit_state": unit_state(show_unit(place["unit"])),
         "missing_packages": missing_packages([expand(name, version, "") for name in params["packages"]]),
         "missing_locales": missing_locales(params["locales"]),
-        "files": {path: describe(path) for path in files},
+        "files": {path: fingerprint(path) for path in files},
         "server": server,
         "repository_script": next(iter(sorted(glob.glob("/usr/share/postgresql-common/pgdg/*.sh"))), ""),
         **place,

@@ -129,148 +129,45 @@ promote_seconds:
   sample: 0.112
 """
 
-import functools
-import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import connection_spec
-from ansible_collections.pgfleet.cluster.plugins.module_utils._change.handover import Handover, read_handover
-from ansible_collections.pgfleet.cluster.plugins.module_utils._change.promote import (
-    Candidate,
-    Conditions,
-    Peer,
-    PromotionRefused,
-    handover_ended,
-    may_promote,
-    not_replayed,
-    refuse_leaders,
+from ansible_collections.pgfleet.cluster.plugins.module_utils._change.promote import Conditions, refuse_leaders
+from ansible_collections.pgfleet.cluster.plugins.module_utils._change.promoting import (
+    ask_peers,
+    await_handover,
+    promote,
+    read,
+    wait_until_ready,
 )
 from ansible_collections.pgfleet.cluster.plugins.module_utils._change.reservation import require
-from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError, QueryFailed
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
-from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connection import (
-    Server,
-    connect,
-    require_psycopg2,
-)
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connection import connect, require_psycopg2
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.login import Login
-from ansible_collections.pgfleet.cluster.plugins.module_utils._status.sql import RIGHTS, wal_timeline
-from ansible_collections.pgfleet.cluster.plugins.module_utils._status.values import timeline_of_wal_file
-
-POLL_SECONDS = 0.02
-PEER_SECONDS = 3
-FACTS = """
-SELECT recovering,
-       (SELECT system_identifier::text FROM pg_control_system()) AS system_identifier,
-       CASE WHEN recovering THEN greatest(timeline_id, min_recovery_end_timeline, received, {written}) END AS timeline,
-       CASE WHEN NOT recovering THEN pg_walfile_name(pg_current_wal_lsn()) END AS wal_file,
-       CASE WHEN recovering THEN pg_last_wal_replay_lsn()::text END AS replay,
-       CASE WHEN recovering THEN pg_last_wal_receive_lsn()::text END AS receive,
-       CASE WHEN recovering THEN pg_is_wal_replay_paused() ELSE false END AS paused,
-       ARRAY(SELECT application_name FROM pg_stat_activity WHERE backend_type = 'walsender') AS sessions
-  FROM (SELECT pg_is_in_recovery() AS recovering) AS node, pg_control_checkpoint(), pg_control_recovery(),
-       (SELECT max(received_tli) AS received FROM pg_stat_wal_receiver) AS receiver
-"""
-
-
-@functools.cache
-def facts_query(server: Server) -> str:
-    """The statement, for what this session's role may see."""
-    return FACTS.replace("{written}", wal_timeline(server.row(RIGHTS)))
-
-
-def read(server: Server) -> tuple[Candidate, Handover]:
-    row = server.row(facts_query(server))
-    wal_file, sessions = row.pop("wal_file"), row.pop("sessions")
-    timeline = timeline_of_wal_file(wal_file) if wal_file else int(row["timeline"])
-    return Candidate(server.address, **{**row, "timeline": timeline}), read_handover(sessions)
-
-
-def await_handover(server: Server, conditions: Conditions, begin: float) -> Conditions:
-    """The conditions, with the position that the old primary tells."""
-    deadline = time.monotonic() + begin
-    begun = False
-    while True:
-        found, handover = read(server)
-        begun = begun or handover.alive
-        if handover.lsn or not found.recovering:
-            return replace(conditions, after_lsn=handover.lsn)
-        if not handover.alive and (begun or time.monotonic() >= deadline):
-            raise handover_ended(found, begun)
-        time.sleep(POLL_SECONDS)
-
-
-def wait_until_ready(server: Server, conditions: Conditions, params: dict[str, Any]) -> tuple[Candidate, float]:
-    """The server once it may be promoted, and the seconds that took."""
-    if params["handover"]:
-        conditions = await_handover(server, conditions, params["begin"])
-    began = time.monotonic()
-    while True:
-        found, handover = read(server)
-        waited = time.monotonic() - began
-        if found.recovering and params["handover"] and not handover.alive:
-            raise handover_ended(found, True)
-        if not found.recovering or may_promote(found, conditions):
-            return found, waited
-        if waited >= params["wait"]:
-            raise not_replayed(found, conditions, waited)
-        time.sleep(POLL_SECONDS)
-
-
-def ask_peers(params: dict[str, Any]) -> list[Peer]:
-    """What the others are, as far as they answer."""
-    with ThreadPoolExecutor(max_workers=len(params["peers"])) as pool:
-        return [peer for peer in pool.map(lambda each: ask_peer(params, each), params["peers"]) if peer]
-
-
-def ask_peer(params: dict[str, Any], peer: dict[str, Any]) -> Peer | None:
-    login = replace(
-        Login.from_params(params), host=peer["address"], port=peer["port"], user=params["peers_user"], password="",
-        passfile=params["peers_passfile"], connect_timeout=PEER_SECONDS,
-    )  # fmt: skip
-    try:
-        with connect(login, replication=True) as server:
-            source = server.row("IDENTIFY_SYSTEM")
-            standby = server.connection.get_parameter_status("in_hot_standby")
-            return Peer(peer["name"], str(source["systemid"]), int(source["timeline"]), standby != "off")
-    except PgFleetError:
-        return None
-
-
-def promote(server: Server, timeout: int) -> float:
-    began, words = time.monotonic(), f"it has not done so after {timeout} s"
-    try:
-        done = server.row("SELECT pg_promote(true, %s) AS done", (timeout,))["done"]
-    except QueryFailed as error:
-        done, words = False, str(error)
-    if not done:
-        raise PromotionRefused(
-            f"{server.address} was told to become a primary, but {words}.",
-            "It may still do so: look at its log, then run again. Do not start the old primary.",
-            "promotion_unfinished",
-        )
-    return round(time.monotonic() - began, 3)
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
-    params = module.params
+    """In check mode nothing is waited for."""
+    params, login = module.params, Login.from_params(module.params)
     conditions = Conditions.from_params(params)
-    with connect(Login.from_params(params)) as server:
-        if module.check_mode:
-            params = {**params, "handover": False, "wait": 0}
+    handed_over, seconds_to_wait = (False, 0) if module.check_mode else (params["handover"], params["wait"])
+    with connect(login) as server:
         if params["peers"]:
             found = read(server)[0]
             if found.recovering:
-                refuse_leaders(found, ask_peers(params))
-        found, waited = wait_until_ready(server, conditions, params)
-        if params["reservation"] and found.recovering and not module.check_mode:
+                others = replace(login, user=params["peers_user"], password="", passfile=params["peers_passfile"])
+                refuse_leaders(found, ask_peers(params["peers"], others))
+        if handed_over:
+            conditions = await_handover(server, conditions, params["begin"])
+        found, waited = wait_until_ready(server, conditions, handed_over, seconds_to_wait)
+        promotes = found.recovering and not module.check_mode
+        if params["reservation"] and promotes:
             require(params["reservation"])
-        seconds = promote(server, params["timeout"]) if found.recovering and not module.check_mode else None
-        now = read(server)[0].timeline if seconds is not None else None
+        seconds = promote(server, params["timeout"]) if promotes else None
+        now = read(server)[0].timeline if promotes else None
     before = "standby" if found.recovering else "primary"
     return {
         "changed": found.recovering,

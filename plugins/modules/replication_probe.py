@@ -82,121 +82,22 @@ refused_with:
   sample: "25006"
 """
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import connection_spec
-from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError, QueryFailed
+from ansible_collections.pgfleet.cluster.plugins.module_utils._counts.probe import ACTIONS, Probe
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
-from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connection import (
-    Server,
-    connect,
-    require_psycopg2,
-)
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connection import connect, require_psycopg2
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.login import Login
-
-READ_ONLY_TRANSACTION = "25006"
-POLL_SECONDS = 0.002
-
-
-WRITE = """INSERT INTO pgfleet_probe.probe VALUES (%s)
-    ON CONFLICT (token) DO UPDATE SET token = excluded.token"""
-
-
-@contextmanager
-def only_tried(server: Server, check: bool) -> Iterator[None]:
-    """In check mode the statements of the block meet every refusal that they would meet, and are rolled back."""
-    if check:
-        server.rows("BEGIN")
-    yield
-    if check:
-        server.rows("ROLLBACK")
-
-
-def write(server: Server, params: dict[str, Any], check: bool) -> dict[str, Any]:
-    with only_tried(server, check):
-        server.rows("CREATE SCHEMA IF NOT EXISTS pgfleet_probe")
-        server.rows("CREATE TABLE IF NOT EXISTS pgfleet_probe.probe (token text PRIMARY KEY)")
-        server.rows(WRITE, (params["token"],))
-    started = time.monotonic()
-    lsn = server.row("SELECT pg_current_wal_flush_lsn()::text AS lsn")["lsn"]
-    return {"changed": True, "lsn": lsn, "delays_ms": replay_delays(server, lsn, started, params)}
-
-
-def replay_delays(server: Server, lsn: str, started: float, params: dict[str, Any]) -> dict[str, float]:
-    """Milliseconds after which each standby had replayed the position."""
-    delays: dict[str, float] = {}
-    missing = set(params["standbys"])
-    while missing:
-        rows = server.rows("SELECT application_name FROM pg_stat_replication WHERE replay_lsn >= %s::pg_lsn", (lsn,))
-        elapsed = time.monotonic() - started
-        for name in sorted(missing & {row["application_name"] for row in rows}):
-            delays[name] = round(elapsed * 1000, 1)
-            missing.remove(name)
-        if missing and elapsed > params["wait"]:
-            raise PgFleetError(
-                f"Standbys {', '.join(sorted(missing))} had not replayed {lsn} after {params['wait']} s.",
-                "See replication_status on the primary and on these standbys.",
-                "not_replayed",
-                delays_ms=delays,
-            )
-        time.sleep(POLL_SECONDS)
-    return {name: delays[name] for name in params["standbys"]}
-
-
-def read(server: Server, params: dict[str, Any], check: bool) -> dict[str, Any]:
-    if not server.row("SELECT pg_is_in_recovery() AS standby")["standby"]:
-        raise PgFleetError(f"{server} is not a standby.", "Read its status with replication_status.", "wrong_role")
-    if check:
-        return {"changed": False, "refused_with": READ_ONLY_TRANSACTION}
-    wait_for_row(server, params)
-    try:
-        server.rows("INSERT INTO pgfleet_probe.probe VALUES ('refused')")
-    except QueryFailed as error:
-        if error.facts.get("sqlstate") == READ_ONLY_TRANSACTION:
-            return {"changed": False, "refused_with": READ_ONLY_TRANSACTION}
-        raise
-    raise PgFleetError(
-        f"{server} took a write, so it is not a standby.", "Read its status with replication_status.", "wrong_role"
-    )
-
-
-def wait_for_row(server: Server, params: dict[str, Any]) -> None:
-    deadline = time.monotonic() + params["wait"]
-    while not has_row(server, params["token"]):
-        if time.monotonic() > deadline:
-            raise PgFleetError(
-                f"The row '{params['token']}' was not seen on {server} within {params['wait']} s.",
-                "See replication_status on this standby.",
-                "not_replayed",
-            )
-        time.sleep(POLL_SECONDS)
-
-
-def has_row(server: Server, token: str) -> bool:
-    if server.row("SELECT to_regclass('pgfleet_probe.probe') IS NULL AS missing")["missing"]:
-        return False
-    return bool(server.rows("SELECT 1 FROM pgfleet_probe.probe WHERE token = %s", (token,)))
-
-
-def remove(server: Server, _params: dict[str, Any], check: bool) -> dict[str, Any]:
-    there = bool(server.rows("SELECT 1 FROM pg_namespace WHERE nspname = 'pgfleet_probe'"))
-    if there:
-        with only_tried(server, check):
-            server.rows("DROP SCHEMA pgfleet_probe CASCADE")
-    return {"changed": there}
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
-    with connect(Login.from_params(module.params)) as server:
-        return ACTIONS[module.params["action"]](server, module.params, module.check_mode)
-
-
-ACTIONS = {"write": write, "read": read, "remove": remove}
+    params = module.params
+    wanted = Probe(params["token"] or "", tuple(params["standbys"]), params["wait"])
+    with connect(Login.from_params(params)) as server:
+        return ACTIONS[params["action"]](server, wanted, module.check_mode)
 
 
 def main() -> NoReturn:

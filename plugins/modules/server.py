@@ -129,70 +129,24 @@ seconds:
   sample: 0.118
 """
 
-import os
 import time
-from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.facts import inspect, programs_of
-from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
-from ansible_collections.pgfleet.cluster.plugins.module_utils._host.files import WantedFile
-from ansible_collections.pgfleet.cluster.plugins.module_utils._host.files_io import look, user_called, write
-from ansible_collections.pgfleet.cluster.plugins.module_utils._host.machine import owner_name
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._server.control import (
     ServerControl,
     act,
     await_end,
     is_stopping,
-    kill_server,
     refuse_no_log,
-    refuse_running,
+    stop,
 )
+from ansible_collections.pgfleet.cluster.plugins.module_utils._server.plan import ACTIONS, plan_server
 from ansible_collections.pgfleet.cluster.plugins.module_utils._server.start import start_or_go_back
-
-ACTIONS = {"started": "start", "stopped": "stop", "restarted": "restart", "reloaded": "reload"}
-
-
-def plan_server(state: str, running: bool, stopping: bool = False) -> tuple[str | None, str]:
-    """The action that leads to a state, None when there is nothing to do, and whether the server then runs.
-
-    A server that is ``stopping`` runs no longer, and is gone before it is started.
-    """
-    running = running and not (stopping and state in ("started", "restarted"))
-    after = "stopped" if state == "stopped" else "running"
-    if state == "reloaded" and not running:
-        raise PgFleetError("The server is stopped and cannot reload.", "Start it.", "not_running")
-    if state == "restarted" and not running:
-        return "start", after
-    if state in ("restarted", "reloaded"):
-        return ACTIONS[state], after
-    return (None if running == (state == "started") else ACTIONS[state]), after
-
-
-def read_start(path: str) -> str:
-    """What start.conf says; C(auto) where it says nothing."""
-    words = [line.partition("#")[0].strip() for line in look(path).text.splitlines()]
-    return next(filter(None, words), "auto")
-
-
-def write_start(params: Mapping[str, Any]) -> None:
-    """Write start.conf as a file of its directory's owner."""
-    user = user_called(owner_name(os.stat(os.path.dirname(params["start_conf"])).st_uid))
-    write(WantedFile(params["start_conf"], f"{params['start']}\n", user.pw_name), user)
-
-
-def stop(control: ServerControl, kill: bool) -> None:
-    """Stop the server, which is then gone; one that does not listen is killed where that is allowed."""
-    try:
-        act(control, "stop")
-        refuse_running(control.data_directory, control.unit)
-    except PgFleetError:
-        if not kill:
-            raise
-        kill_server(control.data_directory)
+from ansible_collections.pgfleet.cluster.plugins.module_utils._server.start_conf import read_start, write_start
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
@@ -208,8 +162,8 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         refuse_no_log(control)
     start = read_start(params["start_conf"]) if params["start_conf"] else None
     allowed = params["start"] or start
-    if allowed != start and not module.check_mode:
-        write_start(params)
+    if allowed and allowed != start and not module.check_mode:
+        write_start(params["start_conf"], allowed)
     if action and not module.check_mode:
         if action == "start" and stopping:
             await_end(params["data_directory"], params["timeout"])

@@ -12,9 +12,8 @@ from typing import Any
 
 from .._errors import PgFleetError
 from .._slot.plan import LOGICAL
+from .._status.archiver import archive_trouble
 
-#: Seconds without any success after which an archiver that has work counts as stuck.
-ARCHIVE_PATIENCE = 60.0
 ARCHIVE_REMEDY = (
     "See what archive_command waits for (pstree -a shows it below the process 'archiver'), end it, and run again; what it"
     " could not archive is kept. Nothing was changed."
@@ -38,19 +37,6 @@ def refuse_stuck_archiver(name: str, status: Status) -> None:
     trouble = archive_trouble(name, status.get("archiver") or {})
     if trouble:
         raise OperationRefused(f"{trouble} The server would not stop before they are.", ARCHIVE_REMEDY, "archive_stuck")
-
-
-def archive_trouble(name: str, archiver: Mapping[str, Any]) -> str:
-    """That an archiver hangs, as a sentence; empty when it does not."""
-    waiting, oldest = archiver.get("waiting") or 0, archiver.get("oldest_waiting_seconds") or 0.0
-    success = archiver.get("last_archived_seconds")
-    idle = oldest if success is None else min(oldest, success)
-    if not waiting or archiver.get("failing") or idle < ARCHIVE_PATIENCE:
-        return ""
-    return (
-        f"The archiver of {name} hangs: {waiting} WAL files wait, the oldest for {oldest:.0f} s, and none was archived"
-        f" for {idle:.0f} s."
-    )
 
 
 def unfit(result: Mapping[str, Any] | None) -> tuple[Mapping[str, Any], ...]:

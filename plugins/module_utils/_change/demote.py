@@ -105,3 +105,18 @@ def _refuse_no_cluster(data: DataDir) -> None:
     problem = not_a_cluster(data, _REMEDY)
     if problem:
         raise problem
+
+
+def is_following(data: DataDir, handing: Handing) -> bool:
+    """Whether it runs as a standby of this successor already."""
+    return data.standby_signal and data.server_pid is not None and handing.recorded in (None, handing.to)
+
+
+def refuse_promoted(data: DataDir, earlier: Successor, timeline: int | None) -> None:
+    """Refuse what was handed over to a server that leads since. ``timeline``: that server's; None of one that is not there."""
+    if timeline is not None and timeline > (data.timeline or 0):
+        raise DirectoryRefused(
+            f"'{data.path}' was handed over to {earlier}, which has been promoted since.",
+            "It leads: look at the fleet (status.yml), then run again. Nothing was changed.",
+            "other_successor",
+        )

@@ -10,6 +10,7 @@ from typing import Any
 
 from .._errors import PgFleetError
 from .._lsn import lsn_distance, parse_lsn
+from .handover import Handover
 
 
 class PromotionRefused(PgFleetError):
@@ -127,3 +128,22 @@ def handover_ended(found: Candidate, begun: bool) -> PromotionRefused:
         "Look at what the old primary said, then run again. Nothing was promoted.",
         "handover_ended",
     )
+
+
+def is_told(found: Candidate, handover: Handover, begun: bool, late: bool) -> bool:
+    """Whether the old primary has told where its WAL ends; raises PromotionRefused once it will not.
+
+    ``begun``: its session was seen; ``late``: it should have been by now.
+    """
+    if handover.lsn or not found.recovering:
+        return True
+    if not handover.alive and (begun or late):
+        raise handover_ended(found, begun)
+    return False
+
+
+def is_ready(found: Candidate, handover: Handover | None, conditions: Conditions) -> bool:
+    """Whether there is nothing more to wait for. ``handover``: what the old primary's session says, where one is awaited."""
+    if found.recovering and handover is not None and not handover.alive:
+        raise handover_ended(found, True)
+    return not found.recovering or may_promote(found, conditions)

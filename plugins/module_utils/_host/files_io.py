@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pwd
 import stat
@@ -43,6 +44,17 @@ def look(path: str) -> FoundFile:
     owner, mode = owner_name(status.st_uid), f"{stat.S_IMODE(status.st_mode):04o}"
     digest = digest_of(content) if stat.S_ISREG(status.st_mode) else "not a regular file"
     return FoundFile(digest, owner, mode, content.decode(errors="replace"))
+
+
+def fingerprint(path: str) -> dict[str, str]:
+    """Content, owner and mode of a file, as much as tells whether it is as it should be; nothing of one that cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            found = os.fstat(file.fileno())
+            digest = hashlib.sha256(file.read()).hexdigest()
+    except OSError:
+        return {}
+    return {"sha256": digest, "owner": owner_name(found.st_uid), "mode": f"{stat.S_IMODE(found.st_mode):04o}"}
 
 
 def validate(file: WantedFile) -> None:

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 from typing import Any
 
-from .facts import installed_packages, missing
+from .facts import installed_packages, missing, normal_locale
 
 
 def read_text(path: str) -> str:
@@ -32,6 +32,11 @@ def output_of(*command: str) -> list[str]:
 
 def missing_packages(wanted: list[str]) -> list[str]:
     return missing(wanted, installed_packages(output_of("dpkg-query", "-W", "-f", "${db:Status-Abbrev}${Package}\n")))
+
+
+def missing_locales(wanted: list[str]) -> list[str]:
+    have = {normal_locale(name) for name in output_of("locale", "-a")}
+    return [name for name in wanted if normal_locale(name) not in have]
 
 
 def service_manager() -> str:

@@ -84,6 +84,14 @@ class Difference:
         }
 
 
+@dataclass(frozen=True)
+class Way:
+    """Port and socket directory of a server."""
+
+    port: int
+    socket_directory: str
+
+
 def fleet_of(settings_text: str) -> str:
     """The fleet that the first line of our settings file names."""
     found = _OWNER_LINE.match(settings_text)
@@ -99,6 +107,20 @@ def find_place(wanted: WantedNode, clusters: Sequence[Installed]) -> Installed |
     if own:
         return max(own, key=lambda each: (each.fleet == wanted.fleet, each.pid is not None, each.version))
     return exact
+
+
+def is_taken(place: Installed | None, adopt: bool) -> bool:
+    """Whether a cluster that is there becomes the node's: its own, or another's that may be adopted."""
+    return place is not None and (place.ours or adopt)
+
+
+def way_to(place: Installed | None, wanted: WantedNode, same_path: Callable[[str, str], bool]) -> Way:
+    """How the server is reached on its machine."""
+    if place is None or place.unused:
+        return Way(wanted.port, wanted.socket_directory)
+    known = any(same_path(wanted.socket_directory, each) for each in place.sockets)
+    sockets = wanted.socket_directory if known or not place.sockets else place.sockets[0]
+    return Way(place.own_port or place.port, sockets)
 
 
 def _is_own(cluster: Installed, wanted: WantedNode) -> bool:

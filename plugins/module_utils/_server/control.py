@@ -125,6 +125,17 @@ def refuse_running(path: str, unit: str) -> None:
         )
 
 
+def stop(control: ServerControl, kill: bool) -> None:
+    """Stop the server, which is then gone; one that does not listen is killed where that is allowed."""
+    try:
+        act(control, "stop")
+        refuse_running(control.data_directory, control.unit)
+    except PgFleetError:
+        if not kill:
+            raise
+        kill_server(control.data_directory)
+
+
 def is_stopping(path: str) -> bool:
     """Whether the server of a data directory was told to stop and has not come to its end (line 8 of postmaster.pid)."""
     return read_pid_file(path).state == "stopping"

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from .._change.checks import archive_trouble
 from .._slot.plan import Slot
+from .archiver import archive_trouble
 from .reasons import Reason, reason
 from .values import STREAMING, Standby, Status
 

@@ -8,9 +8,22 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._change.demote import plan_demote, plan_restore
+from ansible_collections.pgfleet.cluster.plugins.module_utils._change.demote import (
+    Handing,
+    Successor,
+    is_following,
+    plan_demote,
+    plan_restore,
+    refuse_promoted,
+)
 from ansible_collections.pgfleet.cluster.plugins.module_utils._change.handover import Handover, name_of, read_handover
-from ansible_collections.pgfleet.cluster.plugins.module_utils._change.promote import Candidate, Conditions, may_promote
+from ansible_collections.pgfleet.cluster.plugins.module_utils._change.promote import (
+    Candidate,
+    Conditions,
+    is_ready,
+    is_told,
+    may_promote,
+)
 from ansible_collections.pgfleet.cluster.plugins.module_utils._clone.rewind_plan import (
     plan_rewind,
     read_diverged,
@@ -113,6 +126,66 @@ def test_handover(names: list[str], expected: Handover) -> None:
 
 
 #: The other one left timeline 1 at 0/3000100, after the shutdown checkpoint of CLEAN.
+SILENT, ALIVE, TOLD = Handover(False), Handover(True), Handover(True, "0/3000028")
+PRIMARY = replace(CANDIDATE, recovering=False)
+
+# whether the old primary has told where its WAL ends: what it is, its session, whether that was seen, whether it is late
+TOLD_CASES: dict[str, tuple[Candidate, Handover, bool, bool, Any]] = {
+    "not there yet": (CANDIDATE, SILENT, False, False, False),
+    "never came": (CANDIDATE, SILENT, False, True, "handover_ended"),
+    "there, and late": (CANDIDATE, ALIVE, True, True, False),
+    "ended without a word": (CANDIDATE, SILENT, True, False, "handover_ended"),
+    "told": (CANDIDATE, TOLD, True, False, True),
+    "promoted already": (PRIMARY, SILENT, False, True, True),
+}
+
+
+@pytest.mark.parametrize(("found", "handover", "begun", "late", "expected"), TOLD_CASES.values(), ids=TOLD_CASES.keys())
+def test_the_word_of_the_old_primary(
+    found: Candidate, handover: Handover, begun: bool, late: bool, expected: Any
+) -> None:
+    assert outcome(is_told, found, handover, begun, late) == expected
+
+
+READY_CASES: dict[str, tuple[Candidate, Handover | None, Conditions, Any]] = {
+    "nothing asked for": (CANDIDATE, None, Conditions(), True),
+    "not replayed": (CANDIDATE, None, Conditions("0/30000A0"), False),
+    "replayed, the session lives": (CANDIDATE, TOLD, Conditions("0/3000028"), True),
+    "replayed, the session has ended": (CANDIDATE, SILENT, Conditions("0/3000028"), "handover_ended"),
+    "a primary": (PRIMARY, SILENT, Conditions(), True),
+}
+
+
+@pytest.mark.parametrize(("found", "handover", "conditions", "expected"), READY_CASES.values(), ids=READY_CASES.keys())
+def test_ready(found: Candidate, handover: Handover | None, conditions: Conditions, expected: Any) -> None:
+    assert outcome(is_ready, found, handover, conditions) == expected
+
+
+ONE, OTHER = Successor("b", 5432), Successor("c", 5432)
+FOLLOWS = replace(STANDBY, server_pid=7)
+
+
+@pytest.mark.parametrize(
+    ("data", "handing", "expected"),
+    [
+        pytest.param(FOLLOWS, Handing(ONE, ONE), True, id="this one"),
+        pytest.param(FOLLOWS, Handing(ONE, None), True, id="nobody is named"),
+        pytest.param(FOLLOWS, Handing(ONE, OTHER), False, id="another one"),
+        pytest.param(STANDBY, Handing(ONE, ONE), False, id="stopped"),
+        pytest.param(RUNNING, Handing(ONE, ONE), False, id="a primary"),
+    ],
+)
+def test_following(data: DataDir, handing: Handing, expected: bool) -> None:
+    assert is_following(data, handing) is expected
+
+
+@pytest.mark.parametrize(
+    ("timeline", "expected"), [(None, None), (1, None), (2, "other_successor")], ids=["not there", "a standby", "leads"]
+)
+def test_an_earlier_successor_that_leads(timeline: int | None, expected: str | None) -> None:
+    assert outcome(refuse_promoted, HANDED_OVER, OTHER, timeline) == expected
+
+
 SOURCE = Source("b:5432", 150004, "700", timeline=2, position=0x5000000, history=((1, 0x3000100),))
 LATER = replace(CLEAN, checkpoint_lsn="0/3000200")
 

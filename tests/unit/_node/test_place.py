@@ -11,9 +11,12 @@ import pytest
 from ansible_collections.pgfleet.cluster.plugins.module_utils._node.place import (
     Installed,
     WantedNode,
+    Way,
     find_differences,
     find_place,
     fleet_of,
+    is_taken,
+    way_to,
 )
 
 WANTED = WantedNode(
@@ -146,3 +149,36 @@ def test_differences(wish: WantedNode, clusters: list[Installed], codes: list[st
 )
 def test_the_fleet_of_our_file(text: str, fleet: str) -> None:
     assert fleet_of(text) == fleet
+
+
+WAYS: dict[str, tuple[Installed | None, WantedNode, Way]] = {
+    "an empty machine": (None, wanted(port=5440), Way(5440, "/var/run/postgresql")),
+    "a server that never was": (replace(OURS, unused=True), wanted(port=5440), Way(5440, "/var/run/postgresql")),
+    "as the inventory says": (OURS, WANTED, Way(5432, "/var/run/postgresql")),
+    "another port than in its files": (replace(OURS, port=5440), WANTED, Way(5432, "/var/run/postgresql")),
+    "stopped, the port of its files": (
+        replace(OURS, port=5440, own_port=None),
+        WANTED,
+        Way(5440, "/var/run/postgresql"),
+    ),
+    "another socket directory": (replace(OURS, sockets=("/a", "/b")), WANTED, Way(5432, "/a")),
+    "one of its socket directories": (
+        replace(OURS, sockets=("/a", "/b")),
+        wanted(socket_directory="/b"),
+        Way(5432, "/b"),
+    ),
+    "no socket directory known": (replace(OURS, sockets=()), WANTED, Way(5432, "/var/run/postgresql")),
+}
+
+
+@pytest.mark.parametrize(("place", "wish", "way"), WAYS.values(), ids=WAYS)
+def test_way(place: Installed | None, wish: WantedNode, way: Way) -> None:
+    assert way_to(place, wish, lambda one, other: one == other) == way
+
+
+@pytest.mark.parametrize(
+    ("place", "adopt", "expected"),
+    [(None, True, False), (OURS, False, True), (FOREIGN, False, False), (FOREIGN, True, True)],
+)
+def test_another_cluster_is_only_taken_to_be_adopted(place: Installed | None, adopt: bool, expected: bool) -> None:
+    assert is_taken(place, adopt) is expected

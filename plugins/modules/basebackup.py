@@ -15,19 +15,19 @@ description:
     by the timelines and by the WAL itself, which is compared at its end and at the beginning of the timeline.
     It is cloned when it is missing or empty, also after an earlier run was interrupted.
     Everything else is refused with a code that names it, and replaced when O(force=true).
-  - The clone is made in C(<dest>.incoming), verified against its manifest, flushed to disk, then renamed. A run that was killed at any
+  - The clone is made in C(<data_directory>.incoming), verified against its manifest, flushed to disk, then renamed. A run that was killed at any
     moment is cleared away, or finished, by the next one; a finished clone is not made again. An earlier pg_basebackup dies with its module.
   - Before anything is changed, and in check mode, the module logs in for replication twice, as pg_basebackup will, and streams from O(slot) for a moment.
   - Source is the PostgreSQL manual, sections pg_basebackup, pg_verifybackup, pg_controldata and Streaming Replication Protocol.
 options:
-  dest:
+  data_directory:
     description:
       - Data directory of the standby. Its parent must be writable. The connection options lead to the server it is cloned from.
       - It must not be a mount point, because a clone cannot be renamed over one. Give a directory below it.
         The same is true for O(wal_dir), the tablespaces, and what takes the place of theirs in a directory that is replaced.
     type: path
     required: true
-    aliases: [path, pgdata]
+    aliases: [dest, path, pgdata]
   login_user:
     description: Role to log in as. It needs the REPLICATION attribute. The standby follows as this role, too.
     type: str
@@ -81,7 +81,7 @@ options:
     choices: [NONE, CRC32C, SHA224, SHA256, SHA384, SHA512]
   wal_dir:
     description:
-      - Directory for the WAL, outside of O(dest), which then has a link to it.
+      - Directory for the WAL, outside of O(data_directory), which then has a link to it.
       - Without it, a directory that is replaced keeps its layout. WAL that is outside of it stays there, as tablespaces do. The old
         WAL directory is set aside beside it under the same dated name. A new directory has its WAL inside.
     type: path
@@ -99,7 +99,7 @@ options:
     default: true
   force:
     description:
-      - Replace a directory that would be refused. It is set aside as C(<dest>.replaced-YYYYMMDDTHHMMSSZ).
+      - Replace a directory that would be refused. It is set aside as C(<data_directory>.replaced-YYYYMMDDTHHMMSSZ).
       - Does not help against a running server, a mount point or programs of another version.
     type: bool
     default: false
@@ -110,7 +110,7 @@ options:
     default: false
   on_running:
     description:
-      - What to do when a server runs in O(dest). V(refuse) ends with C(server_running).
+      - What to do when a server runs in O(data_directory). V(refuse) ends with C(server_running).
       - V(rehearse), in check mode only, judges the clone as if that server were stopped, so that what would stop the clone is known
         before the server is stopped. The login is proven, but no WAL is streamed, because the server holds its slot.
     type: str
@@ -130,7 +130,7 @@ extends_documentation_fragment:
   - pgfleet.cluster.attributes
 notes:
   - Run the task as the operating-system user of the server (C(become_user)), never as root.
-  - While a clone is made, C(<dest>.incoming.pgfleet) notes what is being made and C(<dest>.incoming.lock) keeps a second run away.
+  - While a clone is made, C(<data_directory>.incoming.pgfleet) notes what is being made and C(<data_directory>.incoming.lock) keeps a second run away.
   - O(login_db) is not used.
   - 'On failure RV(ignore:code) is one of C(no_hba_entry), C(wrong_password), C(not_replication_role), C(role_missing), C(no_free_wal_sender), C(unreachable),
     C(slot_missing), C(slot_active), C(slot_mismatch), C(slot_lost), C(passfile_missing), C(passfile_mode), C(not_enough_space),
@@ -150,7 +150,7 @@ author: The pgfleet.cluster developers (@pgfleet)
 EXAMPLES = r"""
 - name: Clone the primary, ready to follow it through its own slot
   pgfleet.cluster.basebackup:
-    dest: /var/lib/postgresql/17/main
+    data_directory: /var/lib/postgresql/17/main
     login_host: primary
     login_password: "{{ replicator_password }}"
     passfile: /var/lib/postgresql/.pgpass
@@ -161,7 +161,7 @@ EXAMPLES = r"""
 
 - name: Rebuild a former primary, its old data set aside
   pgfleet.cluster.basebackup:
-    dest: /var/lib/postgresql/17/main
+    data_directory: /var/lib/postgresql/17/main
     login_host: node1
     passfile: /var/lib/postgresql/.pgpass
     slot: primary_slot
@@ -171,7 +171,7 @@ EXAMPLES = r"""
 
 - name: Over a thin line, with the WAL and a tablespace on disks of their own
   pgfleet.cluster.basebackup:
-    dest: /var/lib/postgresql/17/main
+    data_directory: /var/lib/postgresql/17/main
     login_host: primary
     passfile: /var/lib/postgresql/.pgpass
     slot: node3_slot
@@ -248,7 +248,7 @@ replaced_path:
   type: str
   sample: /var/lib/postgresql/15/node1.replaced-20260521T041507Z
 wal_dir:
-  description: Directory of the WAL, where it is, or would be, outside of O(dest). Null when it is inside.
+  description: Directory of the WAL, where it is, or would be, outside of O(data_directory). Null when it is inside.
   returned: success
   type: str
   sample: /srv/wal/main
@@ -283,7 +283,7 @@ NO_COPY = dict.fromkeys(("bytes", "seconds", "mb_per_s", "start_lsn", "end_lsn")
 
 def argument_spec() -> dict[str, Any]:
     return following_spec(
-        dest={"type": "path", "required": True, "aliases": ["path", "pgdata"]},
+        data_directory={"type": "path", "required": True, "aliases": ["dest", "path", "pgdata"]},
         bin_dir={"type": "path"},
         checkpoint={"type": "str", "default": "fast", "choices": ["fast", "spread"]},
         wal_method={"type": "str", "default": "stream", "choices": ["stream", "fetch", "none"]},

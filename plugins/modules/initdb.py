@@ -12,18 +12,18 @@ description:
     standby. Starting it is left to others.
   - Decides from the control file, never from C(PG_VERSION). A directory with other files in it, or with a control file
     that cannot be read, is refused with a code.
-  - The cluster is made in C(<dest>.incoming), flushed to disk, then renamed. A run that was killed at any moment is cleared
+  - The cluster is made in C(<data_directory>.incoming), flushed to disk, then renamed. A run that was killed at any moment is cleared
     away, or finished, by the next one.
   - Settings of a cluster that is kept are not compared with the options. They only say how a new one is made.
   - Source is the PostgreSQL manual, sections initdb and pg_controldata.
 options:
-  dest:
+  data_directory:
     description: Data directory of the cluster. Its parent must be writable. It must not be a mount point.
     type: path
     required: true
-    aliases: [path, pgdata]
+    aliases: [dest, path, pgdata]
   bin_dir:
-    description: Directory of initdb and its companions. Without it, that of the version that O(dest) has already, or else of the newest one installed.
+    description: Directory of initdb and its companions. Without it, that of the version that O(data_directory) has, or else of the newest one installed.
     type: path
   locale:
     description: Locale of the cluster. It must be there on this machine.
@@ -50,7 +50,7 @@ options:
     type: str
     default: scram-sha-256
   wal_dir:
-    description: Directory for the WAL, outside of O(dest), which then has a link to it.
+    description: Directory for the WAL, outside of O(data_directory), which then has a link to it.
     type: path
   wal_segment_size:
     description: Size of the WAL segments in megabytes, a power of 2. Without it, that of the server, V(16).
@@ -61,7 +61,7 @@ requirements:
   - python >= 3.9
 notes:
   - Run the task as the operating-system user of the server (C(become_user)), never as root.
-  - While a cluster is made, C(<dest>.incoming.pgfleet) notes what is being made and C(<dest>.incoming.lock) keeps a second run away.
+  - While a cluster is made, C(<data_directory>.incoming.pgfleet) notes what is being made and C(<data_directory>.incoming.lock) keeps a second run away.
   - 'On failure RV(ignore:code) is one of C(locale_missing), C(foreign_files), C(unfinished_copy), C(unreadable_control_file),
     C(version_mismatch), C(mount_point), C(not_a_directory), C(not_empty), C(incoming_foreign), C(dest_appeared), C(busy), C(initdb_failed),
     C(programs_missing), C(invalid_input), C(run_as_root), C(not_permitted), C(not_readable), C(not_enough_space), C(os_error).'
@@ -76,13 +76,13 @@ author: The pgfleet.cluster developers (@pgfleet)
 EXAMPLES = r"""
 - name: Make the cluster of the primary
   pgfleet.cluster.initdb:
-    dest: /var/lib/postgresql/17/main
+    data_directory: /var/lib/postgresql/17/main
   become: true
   become_user: postgres
 
 - name: With the C locale, and with the WAL on a disk of its own
   pgfleet.cluster.initdb:
-    dest: /var/lib/postgresql/17/main
+    data_directory: /var/lib/postgresql/17/main
     bin_dir: /usr/lib/postgresql/17/bin
     locale: C.UTF-8
     wal_dir: /srv/wal/main
@@ -92,7 +92,7 @@ EXAMPLES = r"""
 
 - name: See what is there
   pgfleet.cluster.initdb:
-    dest: /var/lib/postgresql/17/main
+    data_directory: /var/lib/postgresql/17/main
   become: true
   become_user: postgres
   check_mode: true
@@ -189,7 +189,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
 def main() -> NoReturn:
     module = AnsibleModule(
         argument_spec={
-            "dest": {"type": "path", "required": True, "aliases": ["path", "pgdata"]},
+            "data_directory": {"type": "path", "required": True, "aliases": ["dest", "path", "pgdata"]},
             "bin_dir": {"type": "path"},
             "locale": {"type": "str", "default": "en_US.UTF-8"},
             "encoding": {"type": "str", "default": "UTF8"},

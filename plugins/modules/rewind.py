@@ -19,15 +19,15 @@ description:
     is impossible. A directory whose server has a C(restore_command) is not called impossible for WAL that the source has no more.
   - The plan is made again under a lock. Two runs at once do not rewind twice.
   - Afterwards the directory is set up as a standby, as M(pgfleet.cluster.basebackup) does. Starting it is left to others.
-  - While pg_rewind writes, C(<dest>.rewind.pgfleet) notes it. A directory whose rewind was interrupted is in no known state, so the next run calls
+  - While pg_rewind writes, C(<data_directory>.rewind.pgfleet) notes it. A directory whose rewind was interrupted is in no known state, so the next run calls
     it impossible; when only the settings were missing, it finishes them.
   - Source is the PostgreSQL manual, sections pg_rewind, pg_waldump and Timelines.
 options:
-  dest:
+  data_directory:
     description: Data directory of the former primary. Its server must be stopped.
     type: path
     required: true
-    aliases: [path, pgdata]
+    aliases: [dest, path, pgdata]
   rewind_user:
     description:
       - Role that pg_rewind logs in as, to O(login_db). It must be a superuser or be allowed to execute C(pg_ls_dir), C(pg_stat_file)
@@ -72,7 +72,7 @@ author: The pgfleet.cluster developers (@pgfleet)
 EXAMPLES = r"""
 - name: See what a rewind would lose
   pgfleet.cluster.rewind:
-    dest: /var/lib/postgresql/17/main
+    data_directory: /var/lib/postgresql/17/main
     login_host: node1
     passfile: /var/lib/postgresql/.pgpass
   become: true
@@ -82,7 +82,7 @@ EXAMPLES = r"""
 
 - name: Bring the former primary back
   pgfleet.cluster.rewind:
-    dest: /var/lib/postgresql/17/main
+    data_directory: /var/lib/postgresql/17/main
     config_file: /etc/postgresql/17/main/postgresql.conf
     login_host: node1
     passfile: /var/lib/postgresql/.pgpass
@@ -179,7 +179,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
 def main() -> NoReturn:
     module = AnsibleModule(
         argument_spec=following_spec(
-            dest={"type": "path", "required": True, "aliases": ["path", "pgdata"]},
+            data_directory={"type": "path", "required": True, "aliases": ["dest", "path", "pgdata"]},
             rewind_user={"type": "str", "default": ""},
             rewind_password={"type": "str", "default": "", "no_log": True},
             on_impossible={"type": "str", "default": "fail", "choices": ["fail", "report"]},

@@ -105,7 +105,7 @@ def plain_clone(made: Source, python_path: Path) -> float:
 def module_clone(made: Source, python_path: Path, verify: bool) -> float:
     """Seconds of the module, called as Ansible calls it on a node."""
     options: dict[str, Any] = {
-        "dest": str(made.clone), "bin_dir": str(bin_dir()), "slot": "bench", "passfile": str(made.passfile),
+        "data_directory": str(made.clone), "bin_dir": str(bin_dir()), "slot": "bench", "passfile": str(made.passfile),
         "login_host": "127.0.0.1", "login_port": PORT, "login_user": "replicator", "verify": verify,
     }  # fmt: skip
     arguments = made.folder / "arguments.json"

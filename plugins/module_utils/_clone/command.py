@@ -30,7 +30,7 @@ _RATE = re.compile(r"^\d+[kM]?$")
 _TAIL_BYTES = 16384
 #: What pg_basebackup says when something here, not the server, is in its way: words, code, remedy.
 _FAILURES = (
-    (r"No space left on device", "not_enough_space", "Free space, or give a dest on a larger file system."),
+    (r"No space left on device", "not_enough_space", "Free space, or give a data_directory on a larger file system."),
     (r"exists but is not empty", "not_empty", "Empty it, or map it elsewhere with tablespace_mapping."),
     (r"could not (create|access|open|write).*Permission denied", "not_permitted", "Run as a user who may write there."),
     (r"checksum verification failed|checksum error", "source_corrupt", "The source has damaged pages: see its log."),
@@ -152,7 +152,7 @@ def refuse_too_large(size: int, room: int, where: str) -> None:
     if needed > room:
         raise CloneFailed(
             f"The clone needs {_megabytes(needed)}, but only {_megabytes(room)} are free for '{where}'.",
-            "Free space, or give a dest on a larger file system.",
+            "Free space, or give a data_directory on a larger file system.",
             "not_enough_space",
             needed_bytes=needed,
             free_bytes=room,

@@ -36,7 +36,7 @@ class Rewind(Workflow[RewindLook]):
 
     def __init__(self, module: AnsibleModule) -> None:
         super().__init__(module)
-        self.dest = self.params["dest"]
+        self.dest = self.params["data_directory"]
         self.following = Following.from_params(self.params)
         self.login = self.following.login
 

@@ -79,8 +79,8 @@ class Clone(Workflow[CloneLook]):
         params = self.params
         self.spaces = {str(old): str(new) for old, new in params["tablespace_mapping"].items()}
         spaces = {f"tablespace_mapping[{old}]": new for old, new in self.spaces.items()}
-        check_paths(params["dest"], {"wal_dir": params["wal_dir"], **spaces})
-        self.dest = os.path.realpath(params["dest"])
+        check_paths(params["data_directory"], {"wal_dir": params["wal_dir"], **spaces})
+        self.dest = os.path.realpath(params["data_directory"])
         self.following = Following.from_params(params)
         self.login, self.slot = self.following.login, self.following.slot
         self.recovery = self.following.recovery

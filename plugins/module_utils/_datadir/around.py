@@ -54,13 +54,15 @@ def look_around(dest: DataDir, wanted: Mapping[str, str]) -> Place:
 
 def check_paths(dest: str, outside: Mapping[str, str | None]) -> None:
     """Refuse relative paths, and directories outside ``dest`` that are inside."""
-    for option, path in {"dest": dest, **outside}.items():
+    for option, path in {"data_directory": dest, **outside}.items():
         if path and not os.path.isabs(path):
             raise InvalidInput(f"{option} '{path}' is not an absolute path.", "Give one that begins with '/'.")
     real = os.path.realpath(dest)
     for option, path in outside.items():
         if path and os.path.commonpath([real, os.path.realpath(path)]) == real:
-            raise InvalidInput(f"{option} '{path}' is inside dest '{dest}'.", "Give a directory outside of it.")
+            raise InvalidInput(
+                f"{option} '{path}' is inside data_directory '{dest}'.", "Give a directory outside of it."
+            )
 
 
 def _is_strange(dest: str, path: str) -> bool:

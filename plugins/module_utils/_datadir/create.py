@@ -51,8 +51,8 @@ class Init(Workflow[Look]):
     def __init__(self, module: AnsibleModule) -> None:
         super().__init__(module)
         params = self.params
-        check_paths(params["dest"], {"wal_dir": params["wal_dir"]})
-        self.dest = os.path.realpath(params["dest"])
+        check_paths(params["data_directory"], {"wal_dir": params["wal_dir"]})
+        self.dest = os.path.realpath(params["data_directory"])
         self.wal_dir = os.path.realpath(params["wal_dir"]) if params["wal_dir"] else ""
         self.options = InitOptions.from_params(params)
         self.bin_dir: str = programs_of(self.dest, params["bin_dir"])

@@ -15,7 +15,7 @@ _CODES = {
     errno.EACCES: ("not_permitted", "Run the task as the owner of the directory (become_user)."),
     errno.EPERM: ("not_permitted", "Run the task as the owner of the directory (become_user)."),
     errno.EROFS: ("not_permitted", "The file system is mounted read-only."),
-    errno.ENOSPC: ("not_enough_space", "Free space, or give a dest on a larger file system."),
+    errno.ENOSPC: ("not_enough_space", "Free space, or give a data_directory on a larger file system."),
     errno.EXDEV: ("mount_point", "Directories that are renamed must not lie on different file systems."),
 }
 _RIGHT_OWNER = "Make its parent directory with the right owner, or run the task as its owner (become_user)."

@@ -10,7 +10,7 @@ from .._errors import PgFleetError
 from .facts import DataDir
 
 KEPT = "kept"
-MOVE_AWAY = "Move it away, or give another dest."
+MOVE_AWAY = "Move it away, or give another data_directory."
 
 
 class DirectoryRefused(PgFleetError):
@@ -82,7 +82,7 @@ def refuse_obstacles(place: Place, force: bool, remedy: str) -> None:
     if dest.exists and not dest.is_directory:
         raise DirectoryRefused(f"'{dest.path}' is not a directory.", MOVE_AWAY, "not_a_directory")
     if dest.is_mount_point:
-        raise _mount_point(dest.path, "dest")
+        raise _mount_point(dest.path, "data_directory")
     if place.strange_incoming:
         raise _strange_incoming(dest.path)
     for beside in place.besides:

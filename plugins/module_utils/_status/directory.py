@@ -54,7 +54,7 @@ class OnMachine:
     unit: str | None = None
 
 
-def read_silent(login: Login, where: OnMachine, failure: ConnectFailed) -> tuple[Status, tuple[Reason, ...]]:
+def read_unreachable(login: Login, where: OnMachine, failure: ConnectFailed) -> tuple[Status, tuple[Reason, ...]]:
     """What can be known without a session, and why there is none."""
     words = failure.facts.get("server_words", "")
     answer = answer_of(failure.code, words)

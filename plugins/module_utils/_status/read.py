@@ -11,7 +11,7 @@ from .._errors import ConnectFailed
 from .._postgres.login import Login
 from .._server.surroundings import free_bytes, show_unit
 from .._server.why_stopped import unit_state
-from .directory import OnMachine, read_silent, refusal_reason
+from .directory import OnMachine, read_unreachable, refusal_reason
 from .expectations import Expectations, check
 from .findings import findings
 from .reasons import Reason, reason, unique
@@ -76,7 +76,7 @@ def _observe(watch: Watch, where: OnMachine, patience: float) -> tuple[Status, t
         status = watch.read(patience)
         return status, () if watch.refusal is None else (refusal_reason(watch.refusal),)
     except ConnectFailed as failure:
-        return read_silent(watch.login, where, failure)
+        return read_unreachable(watch.login, where, failure)
 
 
 def _unit_trouble(status: Status, unit: str | None) -> tuple[Reason, ...]:

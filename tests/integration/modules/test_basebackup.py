@@ -37,7 +37,7 @@ def test_check_then_clone_then_keep_then_follow(servers, module):
     dest = servers.data("node1")
     passfile = servers.folder / "pass"
     wanted = {
-        "dest": str(dest), "slot": "node1_slot", "application_name": "node1", "passfile": str(passfile),
+        "data_directory": str(dest), "slot": "node1_slot", "application_name": "node1", "passfile": str(passfile),
         **primary.replicator,
     }  # fmt: skip
 
@@ -77,7 +77,12 @@ def test_kept_standby_gets_new_recovery_settings(servers, module):
         primary.psql(f"SELECT pg_create_physical_replication_slot('{slot}')")
     standby = servers.standby(primary, "node1", slot="old_slot", cluster_name="kept")
     passfile = servers.folder / "pass"
-    wanted = {"dest": str(standby.data), "slot": "new_slot", "application_name": "node1", **primary.replicator}
+    wanted = {
+        "data_directory": str(standby.data),
+        "slot": "new_slot",
+        "application_name": "node1",
+        **primary.replicator,
+    }
     wanted["passfile"] = str(passfile)
     file = standby.data / "postgresql.auto.conf"
     before = file.read_text()
@@ -104,7 +109,7 @@ def test_directories_outside_and_replacing_them(servers, module):
     primary.psql("CREATE TABLE t TABLESPACE side AS SELECT generate_series(1, 1000) AS n")
     dest = servers.data("node1")
     wanted = {
-        "dest": str(dest),
+        "data_directory": str(dest),
         "wal_dir": str(wal),
         "tablespace_mapping": {str(space): str(here)},
         **primary.replicator,
@@ -114,7 +119,7 @@ def test_directories_outside_and_replacing_them(servers, module):
     assert (dest / "pg_wal").readlink() == wal
     assert [link.readlink() for link in (dest / "pg_tblspc").iterdir()] == [here]
 
-    refused = module("basebackup", **{**wanted, "dest": str(servers.data("other"))})
+    refused = module("basebackup", **{**wanted, "data_directory": str(servers.data("other"))})
     assert (refused["failed"], refused["code"]) == (True, "not_empty"), refused
 
     servers.run("rm", dest / "standby.signal")
@@ -144,7 +149,12 @@ def test_directories_outside_and_replacing_them(servers, module):
 def test_only_an_empty_directory_is_filled(servers, module, content):
     primary = servers.primary()
     dest = make_directory(servers, "node1", *content)
-    wanted = {"dest": str(dest), "compression": "server-gzip:1", "manifest_checksums": "SHA256", "verify": False}
+    wanted = {
+        "data_directory": str(dest),
+        "compression": "server-gzip:1",
+        "manifest_checksums": "SHA256",
+        "verify": False,
+    }
     done = module("basebackup", **wanted, **primary.replicator)
     if not content:
         assert (done["action"], done["reason"], done["verify_seconds"]) == ("cloned", "empty", None), done
@@ -159,7 +169,7 @@ def test_renames_that_were_cut_short_are_done_to_the_end(servers, module):
     """The state between setting the old directory aside and renaming the new one into its place."""
     primary = servers.primary()
     dest = servers.data("node1")
-    wanted = {"dest": str(dest), **primary.replicator}
+    wanted = {"data_directory": str(dest), **primary.replicator}
     assert module("basebackup", **wanted)["action"] == "cloned"
     servers.run("mv", dest, f"{dest}.incoming")
     aside = make_directory(servers, "node1.replaced-20260101T000000Z", "old")
@@ -179,7 +189,7 @@ def test_no_secret_while_a_clone_runs_and_no_second_run(servers, module):
     secret = "k7wQ-never-shown"
     primary.psql(f"ALTER ROLE replicator PASSWORD '{secret}'")
     dest = servers.data("node1")
-    wanted = {"dest": str(dest), **primary.replicator, "login_password": secret}
+    wanted = {"data_directory": str(dest), **primary.replicator, "login_password": secret}
     first = module.start("basebackup", max_rate="8M", **wanted)
     while not list(Path(f"{dest}.incoming").glob("base/*")):
         assert first.poll() is None, first.stdout.read()

@@ -24,7 +24,13 @@ def names(folder):
 
 def test_check_then_create_then_keep_whatever_it_is(servers, module, dest):
     wal = servers.data("wal")
-    wanted = {"dest": str(dest), "locale": "C.UTF-8", "wal_dir": str(wal), "auth_local": "trust", "wal_segment_size": 4}
+    wanted = {
+        "data_directory": str(dest),
+        "locale": "C.UTF-8",
+        "wal_dir": str(wal),
+        "auth_local": "trust",
+        "wal_segment_size": 4,
+    }
     foreseen = module("initdb", check=True, **wanted)
     assert (foreseen["action"], foreseen["reason"], foreseen["system_identifier"]) == ("created", "missing", None)
     assert names(servers.folder) == []
@@ -67,7 +73,7 @@ def test_check_then_create_then_keep_whatever_it_is(servers, module, dest):
         ("not_empty", "mkdir -p wal/precious", {"wal_dir": "{folder}/wal"}),
         ("invalid_input", "true", {"wal_dir": "{folder}/node/wal"}),
         ("programs_missing", "true", {"bin_dir": "/nowhere"}),
-        ("not_permitted", "true", {"dest": "/usr/node"}),
+        ("not_permitted", "true", {"data_directory": "/usr/node"}),
     ],
     ids=lambda value: value if isinstance(value, str) and "/" not in value else "",
 )
@@ -76,20 +82,20 @@ def test_refused_in_check_mode_and_for_real(servers, module, dest, code, prepare
     before = names(servers.folder)
     given = {name: value.format(folder=servers.folder) for name, value in more.items()}
     for check in (True, False):
-        result = module("initdb", check=check, **{"dest": str(dest), "locale": "C.UTF-8", **given})
+        result = module("initdb", check=check, **{"data_directory": str(dest), "locale": "C.UTF-8", **given})
         assert (result["failed"], result.get("code")) == (True, code), result
         assert result["remedy"]
     assert names(servers.folder) == before
 
 
 def test_failure_of_initdb_leaves_nothing(servers, module, dest):
-    result = module("initdb", dest=str(dest), locale="C.UTF-8", encoding="LATIN1")
+    result = module("initdb", data_directory=str(dest), locale="C.UTF-8", encoding="LATIN1")
     assert (result["failed"], result["code"]) == (True, "initdb_failed") and "encoding" in result["msg"], result
     assert names(servers.folder) == []
 
 
 def test_killed_and_run_again(servers, module, dest):
-    wanted = {"dest": str(dest), "locale": "C.UTF-8", "wal_dir": str(servers.data("wal"))}
+    wanted = {"data_directory": str(dest), "locale": "C.UTF-8", "wal_dir": str(servers.data("wal"))}
     started = module.start("initdb", **wanted)
     until(Path(f"{dest}.incoming/base").exists, seconds=10, every=0.001)
     os.killpg(started.pid, signal.SIGKILL)

@@ -43,7 +43,7 @@ def twins(servers: Any) -> tuple[Any, Any]:
 
 
 def cloning(old: Any, new: Any, **more: Any) -> dict[str, Any]:
-    return {"dest": str(old.data), **follow(old, new, **more)}
+    return {"data_directory": str(old.data), **follow(old, new, **more)}
 
 
 @pytest.mark.parametrize("ahead", [True, False], ids=["past the source", "behind the source"])

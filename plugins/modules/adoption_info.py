@@ -160,7 +160,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._adopt.plan import
     plan_adoption,
     refuse_overruled,
 )
-from ansible_collections.pgfleet.cluster.plugins.module_utils._adopt.read import read_found
+from ansible_collections.pgfleet.cluster.plugins.module_utils._adopt.read import Subject, read_found
 from ansible_collections.pgfleet.cluster.plugins.module_utils._adopt.role import refuse_taken_role
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._node.place_read import OWNED_SETTINGS
@@ -180,7 +180,7 @@ def plan(params: dict[str, Any]) -> Adoption:
         nodes=tuple(params["nodes"]),
         allow_restart=params["allow_restart"],
     )
-    found, role = read_found(params, {*wish.settings, *DEFAULTS, *PRIMARY_BOUND})
+    found, role = read_found(Subject.from_params(params), {*wish.settings, *DEFAULTS, *PRIMARY_BOUND})
     adoption = plan_adoption(found, wish)
     own = f"{params['config_directory']}/{OWNED_SETTINGS}"
     after = read_server_conf(params["config_directory"], {own: settings_file(adoption.settings)})

@@ -8,7 +8,8 @@ import json
 import os
 import socket
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 from .._datadir.facts import find_server
@@ -31,27 +32,47 @@ SELECT json_build_object(
 """
 
 
-def ask(params: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Subject:
+    """The server that is to be adopted: where it lies, how its own user reaches it, and what of it will be the fleet's."""
+
+    node: str
+    owner: str
+    config_directory: str
+    data_directory: str
+    bin_dir: str
+    login_unix_socket: str
+    login_port: int
+    address: str
+    slots: Sequence[str]
+    replication_user: str
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any]) -> Subject:
+        return cls(**{each.name: params[each.name] for each in fields(cls)})
+
+
+def ask(subject: Subject, names: Iterable[str]) -> dict[str, Any]:
     """What the running server says; raises with its own words where it does not let its own user in."""
-    variables = {"names": ",".join(names), "slots": ",".join(params["slots"]), "role": params["replication_user"]}
-    command = [os.path.join(params["bin_dir"], "psql"), "-XAtqw", "-v", "ON_ERROR_STOP=1", "-d", "postgres",
-               "-h", params["login_unix_socket"], "-p", str(params["login_port"]), "-U", params["owner"]]  # fmt: skip
+    variables = {"names": ",".join(names), "slots": ",".join(subject.slots), "role": subject.replication_user}
+    command = [os.path.join(subject.bin_dir, "psql"), "-XAtqw", "-v", "ON_ERROR_STOP=1", "-d", "postgres",
+               "-h", subject.login_unix_socket, "-p", str(subject.login_port), "-U", subject.owner]  # fmt: skip
     command += [word for name, value in variables.items() for word in ("-v", f"{name}={value}")]
     environment = {**os.environ, "PGCONNECT_TIMEOUT": "10", "LC_ALL": "C", "PGOPTIONS": "-c statement_timeout=30s"}
     done = subprocess.run(command, input=_SQL, capture_output=True, text=True, check=False, env=environment, cwd="/")
     if done.returncode:
         raise AdoptionRefused(
-            f"The server of {params['node']} does not let user '{params['owner']}' look at it: {' '.join(done.stderr.split())}",
-            f"It must be a superuser that logs in by the socket (local all {params['owner']} peer). Nothing was changed.",
+            f"The server of {subject.node} does not let user '{subject.owner}' look at it: {' '.join(done.stderr.split())}",
+            f"It must be a superuser that logs in by the socket (local all {subject.owner} peer). Nothing was changed.",
             "adopt_no_login",
         )
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 
 
-def refuse_layout(params: Mapping[str, Any], conf: ServerConf) -> None:
+def refuse_layout(subject: Subject, conf: ServerConf) -> None:
     """Raise for a server that is not as postgresql-common makes and starts them."""
-    config, data = params["config_directory"], params["data_directory"]
+    config, data = subject.config_directory, subject.data_directory
     problem, remedy, code = "", "", "adopt_layout"
     hba = conf.values.get("hba_file", "")
     if not os.path.exists(os.path.join(data, "PG_VERSION")):
@@ -66,14 +87,14 @@ def refuse_layout(params: Mapping[str, Any], conf: ServerConf) -> None:
         owner = owner_name(os.stat(data).st_uid)
         pid = find_server(data)
         runs_as = owner_name(os.stat(f"/proc/{pid}").st_uid) if pid else owner
-        if {owner, runs_as} != {params["owner"]}:
+        if {owner, runs_as} != {subject.owner}:
             problem, code = (
-                f"belongs to user '{owner}' and runs as '{runs_as}', not as '{params['owner']}'",
+                f"belongs to user '{owner}' and runs as '{runs_as}', not as '{subject.owner}'",
                 "adopt_owner",
             )
             remedy = "Only servers of that user can be adopted."
     if problem:
-        raise AdoptionRefused(f"The server of {params['node']} {problem}.", f"{remedy} Nothing was changed.", code)
+        raise AdoptionRefused(f"The server of {subject.node} {problem}.", f"{remedy} Nothing was changed.", code)
 
 
 def covers(listens: str, address: str) -> bool:
@@ -96,24 +117,24 @@ def _addresses(name: str) -> set[str]:
         return {name}
 
 
-def read_found(params: Mapping[str, Any], names: Iterable[str]) -> tuple[FoundServer, Mapping[str, Any] | None]:
+def read_found(subject: Subject, names: Iterable[str]) -> tuple[FoundServer, Mapping[str, Any] | None]:
     """The server as its own files and its session have it, and the replication role where there is one."""
-    own = f"{params['config_directory']}/{OWNED_SETTINGS}"
-    conf = read_server_conf(params["config_directory"], {own: ""})
-    refuse_layout(params, conf)
-    answer = ask(params, names) if find_server(params["data_directory"]) else None
+    own = f"{subject.config_directory}/{OWNED_SETTINGS}"
+    conf = read_server_conf(subject.config_directory, {own: ""})
+    refuse_layout(subject, conf)
+    answer = ask(subject, names) if find_server(subject.data_directory) else None
     running = answer["settings"] if answer else None
     listens = conf.values.get("listen_addresses", "localhost")
     found = FoundServer(
-        name=params["node"],
+        name=subject.node,
         values=conf.values,
         files=conf.files,
         running=running,
         restarting=frozenset(answer["restarting"] if answer else ()),
         written=read_settings(read_text(own)),
         checksums=bool(answer and answer["checksums"] == "on"),
-        covered=covers(listens, params["address"]),
-        running_covered=covers((running or {}).get("listen_addresses", listens), params["address"]),
+        covered=covers(listens, subject.address),
+        running_covered=covers((running or {}).get("listen_addresses", listens), subject.address),
         senders=tuple(answer["senders"] if answer else ()),
         slots=answer["slots"] if answer else 0,
     )

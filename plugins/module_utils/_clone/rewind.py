@@ -18,7 +18,17 @@ from .._postgres.replication import check_slot, read_source, replication_session
 from .._postgres.source import Source
 from .._postgres.standby import make_standby
 from .rewind_command import Rewinding, find_diverged, forget, note, noted_phase, recover, uses_archive
-from .rewind_plan import IMPOSSIBLE, READY, REWINDING, REWOUND, Diverged, RewindPlan, plan_rewind, reconsider
+from .rewind_plan import (
+    IMPOSSIBLE,
+    READY,
+    REWINDING,
+    REWOUND,
+    Diverged,
+    RewindPlan,
+    impossible,
+    plan_rewind,
+    reconsider,
+)
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -108,5 +118,5 @@ def _rehearsed(look: RewindLook, rewinding: Rewinding) -> RewindLook:
     words = rewinding.rehearse()
     if not words:
         return look
-    plan = RewindPlan(IMPOSSIBLE, "wal_gone", f"pg_rewind lacks WAL: {words}", fork=look.plan.fork)
+    plan = replace(impossible("wal_gone", f"pg_rewind lacks WAL: {words}"), fork=look.plan.fork)
     return replace(look, plan=plan)

@@ -76,13 +76,13 @@ def plan_rewind(dest: DataDir, source: Source, noted: str | None) -> RewindPlan:
     if noted == READY:
         return RewindPlan(REWOUND, "finish", f"An earlier run has rewound '{dest.path}'.", finish=True)
     if noted == REWINDING:
-        return _impossible("interrupted", f"An earlier pg_rewind of '{dest.path}' did not come to its end.")
+        return impossible("interrupted", f"An earlier pg_rewind of '{dest.path}' did not come to its end.")
     refusal = _unfit(dest, source)
     if refusal:
         return refusal
     shared = shared_history(dest, source)
     if shared is None:
-        return _impossible("no_common_timeline", f"'{dest.path}' has no timeline in common with {source.address}.")
+        return impossible("no_common_timeline", f"'{dest.path}' has no timeline in common with {source.address}.")
     return _plan(dest, source, shared.end)
 
 
@@ -96,9 +96,9 @@ def reconsider(plan: RewindPlan, found: Compared, dest: DataDir, source: Source)
         why = f"their WAL differs from {at} on, which pg_rewind does not see"
         if found.overwritten:
             why = f"the checkpoint at {at} is not in their WAL, so it has followed with data of its own"
-        return replace(_impossible("other_history", f"{what}: {why}."), fork=found.differs_at)
+        return replace(impossible("other_history", f"{what}: {why}."), fork=found.differs_at)
     if found.gone:
-        return replace(_impossible("wal_gone", found.gone), fork=plan.fork)
+        return replace(impossible("wal_gone", found.gone), fork=plan.fork)
     return plan
 
 
@@ -115,10 +115,10 @@ def _running(dest: DataDir, source: Source) -> RewindPlan:
 
 def _unfit(dest: DataDir, source: Source) -> RewindPlan | None:
     if dest.vacant:
-        return _impossible("nothing_there", f"There is nothing in '{dest.path}'.")
+        return impossible("nothing_there", f"There is nothing in '{dest.path}'.")
     problem = not_a_cluster(dest, _REMEDY)
     if problem:
-        return _impossible(problem.code, problem.message)
+        return impossible(problem.code, problem.message)
     if dest.pg_version != source.major or dest.system_identifier != source.system_identifier:
         raise DirectoryRefused(
             f"'{dest.path}' (PostgreSQL {dest.pg_version}, system {dest.system_identifier}) is not of the system"
@@ -142,15 +142,15 @@ def _plan(dest: DataDir, source: Source, fork: int) -> RewindPlan:
     if fork == FOREVER:
         return reconsider(_not_needed(dest, source), Compared(source.position), dest, source)
     if not (dest.checksums or dest.wal_log_hints):
-        return _impossible("no_hints", f"'{dest.path}' has neither checksums nor wal_log_hints, which pg_rewind needs.")
+        return impossible("no_hints", f"'{dest.path}' has neither checksums nor wal_log_hints, which pg_rewind needs.")
     if dest.standby_signal and dest.cluster_state not in (_STANDBY_STOPPED, CLEAN):
-        return _impossible("standby_crashed", f"The standby in '{dest.path}' was not shut down cleanly.")
+        return impossible("standby_crashed", f"The standby in '{dest.path}' was not shut down cleanly.")
     recover = not clean and dest.cluster_state != _STANDBY_STOPPED
     first = "is recovered to a clean shutdown, then " if recover else ""
     return RewindPlan(
-        REWOUND,
-        "diverged",
-        f"'{dest.path}' {first}is rewound to {format_lsn(fork)}, where it diverged from {source.address}.",
+        action=REWOUND,
+        reason="diverged",
+        sentence=f"'{dest.path}' {first}is rewound to {format_lsn(fork)}, where it diverged from {source.address}.",
         recover=recover,
         fork=fork,
     )
@@ -166,7 +166,7 @@ def _not_needed(dest: DataDir, source: Source) -> RewindPlan:
     )
 
 
-def _impossible(code: str, sentence: str) -> RewindPlan:
+def impossible(code: str, sentence: str) -> RewindPlan:
     return RewindPlan(IMPOSSIBLE, code, sentence)
 
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,14 @@ import yaml
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet.fleets import (
+    ANY,
+    NAMED,
+    ONE,
+    chosen_nodes,
+    fleets_of,
+)
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet.options import OptionRefused, problems
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
@@ -25,6 +33,7 @@ BRACES = "it has braces in it, which Ansible reads as a template", "Give it as !
 SPEC: dict[str, Any] = {
     "roles": {"type": "list", "elements": "str", "default": []},
     "words": {"type": "dict", "default": {}},
+    "fleets": {"type": "str", "default": ANY, "choices": [ANY, ONE, NAMED]},
 }
 
 
@@ -44,22 +53,50 @@ def is_made(option: dict[str, Any], value: Any) -> bool:
     return bool(option.get("no_log")) and "lookup" in str(value)
 
 
+def _speaker(variables: Mapping[str, Any]) -> Any:
+    """The host that says for all what is wrong with the words of the command line."""
+    return next(iter(variables["ansible_play_hosts"]))
+
+
 class ActionModule(ActionBase):
     """Refuse options that are not what they must be, before anything is done."""
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         _valid, params = self.validate_argument_spec(SPEC)  # type: ignore[no-untyped-call]
+        variables = task_vars or {}
         specifications = dict(params["words"])
         for role in params["roles"]:
             specifications.update(options_of(role))
-        given, unknown = self._given(specifications, task_vars or {})
+        given, unknown = self._given(specifications, variables)
+        try:
+            if variables["inventory_hostname"] not in self._chosen(params["fleets"], given, variables):
+                return {**result, "changed": False}
+        except PgFleetError as error:
+            return self._refusal(result, [error] if variables["inventory_hostname"] == _speaker(variables) else [])
         shown = {name: option for name, option in specifications.items() if not option.get("no_log")}
         found = unknown + problems(shown, {name: value for name, value in given.items() if name in shown})
-        if found:
-            text = " ".join(map(str, found))
-            return {**result, "failed": True, "msg": f"{text} Nothing was changed.", "code": found[0].code}
-        return {**result, "changed": False}
+        return self._refusal(result, found)
+
+    @staticmethod
+    def _refusal(result: dict[str, Any], found: Sequence[PgFleetError]) -> dict[str, Any]:
+        if not found:
+            return {**result, "changed": False}
+        text = " ".join(map(str, found))
+        return {**result, "failed": True, "msg": f"{text} Nothing was changed.", "code": found[0].code}
+
+    @staticmethod
+    def _chosen(scope: str, given: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]:
+        """The hosts that the words of the playbook are for."""
+        words = {name: str(given.get(name) or "") for name in ("fleet", "to", "node")}
+        node = words["to"] or words["node"] if scope == ONE else ""
+        nodes = variables["groups"].get("postgres", ())
+        try:
+            fleets = fleets_of(nodes, variables["hostvars"])
+        except AnsibleError:  # a fleet that cannot be computed is refused by its own host
+            return [variables["inventory_hostname"]]
+        chosen = chosen_nodes(fleets, words["fleet"], node, scope)
+        return [*chosen, *(host for host in [variables["inventory_hostname"]] if host not in nodes)]
 
     def _given(
         self, names: Mapping[str, dict[str, Any]], variables: Mapping[str, Any]

@@ -34,6 +34,7 @@ from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.topology 
     refuse_not_asked,
     refuse_refusals,
 )
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet.fleets import refuse_broken
 
 Results = Mapping[str, Any]
 Options = Mapping[str, Any]
@@ -46,6 +47,10 @@ def topology(results: Results, options: Options) -> dict[str, Any]:
 
 def whole(results: Results, _options: Options) -> dict[str, Any]:
     refuse_not_asked(Node.from_status(name, result) for name, result in results.items())
+    return {}
+
+
+def unbroken(_results: Results, _options: Options) -> dict[str, Any]:
     return {}
 
 
@@ -95,6 +100,7 @@ def settings(results: Results, options: Options) -> dict[str, Any]:
 PLANS: dict[str, Callable[[Results, Options], dict[str, Any]]] = {
     "topology": topology,
     "whole": whole,
+    "unbroken": unbroken,
     "sessions": sessions,
     "switchover": switchover,
     "failover": failover,
@@ -106,6 +112,8 @@ PLANS: dict[str, Callable[[Results, Options], dict[str, Any]]] = {
     "settings": settings,
     "alike": alike,
 }
+#: What is only gone on with as long as no node of the fleet has failed in this run.
+FOR_WHOLE_FLEETS = ("unbroken", "sessions", "settings", "pending_restart")
 SPEC: dict[str, Any] = {
     "operation": {"type": "str", "required": True, "choices": list(PLANS)},
     "nodes": {"type": "list", "elements": "str", "required": True},
@@ -131,6 +139,8 @@ class ActionModule(ActionBase):
         options["tried"] = tried_settings(options["nodes"], task_vars["hostvars"], "pg_server_settings_tried")
         options["wanted"] = wanted_settings(options["nodes"], task_vars["hostvars"])
         try:
+            if options["operation"] in FOR_WHOLE_FLEETS:
+                refuse_broken(options["nodes"], task_vars["ansible_play_hosts_all"], task_vars["ansible_play_hosts"])
             return {**result, "changed": False, **PLANS[options["operation"]](results, options)}
         except PgFleetError as error:
             return {**result, "failed": True, **error.as_result()}

@@ -13,9 +13,9 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._host.files import differing
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.passfile import passfile_text
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.report import cluster_document, cluster_table
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.report import fleet_document, fleet_tables
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.restart import highest_of_each
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.results import current_results
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet.fleets import fleets_of, members_of
 
 
 def speaking(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -36,16 +36,18 @@ def report(
     names: Iterable[str],
     hostvars: Mapping[str, Any],
     first_primaries: Iterable[str],
-    pagila: Mapping[str, Any] | None = None,
     active: Iterable[str] | None = None,
     again: Iterable[Mapping[str, Any]] = (),
-) -> dict[str, Any]:
+    took_part: Iterable[str] | None = None,
+) -> dict[str, Any] | list[dict[str, Any]]:
     listed = list(names)
-    results = current_results(listed, hostvars, listed if active is None else list(active), again)
-    facts = {name: hostvars[name].get("pg_server_facts") or {} for name in results}
-    addresses = {name: "{address}:{port}".format(**each) for name, each in facts.items() if "address" in each}
-    slots = {name: each["slot"] for name, each in facts.items() if "slot" in each}
-    return cluster_document(results, addresses, list(first_primaries), pagila or {}, slots)
+    left, began = (set(listed if hosts is None else hosts) for hosts in (active, took_part))
+    answers = list(again)
+    fleets = {fleet: nodes for fleet, nodes in fleets_of(listed, hostvars).items() if began & set(nodes)}
+    documents = [
+        fleet_document(fleet, nodes, hostvars, first_primaries, left, answers) for fleet, nodes in fleets.items()
+    ]
+    return documents[0] if len(documents) == 1 else documents
 
 
 def text_of_passfile(servers: Iterable[Mapping[str, Any]], user: str, password: Any) -> str:
@@ -77,11 +79,12 @@ def refused_logins(names: Iterable[str], hostvars: Mapping[str, Any], result: st
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
+            "fleet_members": members_of,
             "files_that_differ": speaking(differing),
             "highest_of_each": lambda given: highest_of_each(list(given)),
             "passfile_text": text_of_passfile,
             "refused_logins": refused_logins,
             "report": report,
             "stale_passfiles": stale_passfiles,
-            "status_table": speaking(cluster_table),
+            "status_table": speaking(fleet_tables),
         }

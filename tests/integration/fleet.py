@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -100,8 +100,7 @@ class Fleet:
 
     def command(self, playbook: str, *arguments: str, **variables: Any) -> list[str]:
         given = {
-            "pg_server_fleet": self.name,
-            "pg_server_secrets_directory": str(self.folder / "secrets"),
+            **self.given,
             "pagila_load_source": "generated",
             **variables,
         }
@@ -109,6 +108,11 @@ class Fleet:
             str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(self.inventory), playbook,
             "-e", json.dumps(given), *arguments,
         ]  # fmt: skip
+
+    @property
+    def given(self) -> dict[str, str]:
+        """Variables that every run of a playbook gets."""
+        return {"pg_server_fleet": self.name, "pg_server_secrets_directory": str(self.folder / "secrets")}
 
     @property
     def environment(self) -> dict[str, str]:
@@ -194,3 +198,35 @@ class Fleet:
     def destroy(self, *arguments: str) -> None:
         run = self.play("playbooks/destroy.yml", "-e", "confirm=yes", *arguments)
         assert run.returncode == 0, run.output
+
+
+class TwoFleets(Fleet):
+    """Two fleets in one inventory: orders (o1, o2, o3) and west (w1, w2)."""
+
+    MEMBERS: ClassVar = {"orders": ("o1", "o2", "o3"), "west": ("w1", "w2")}
+
+    def __init__(self, folder: Path, name: str, ports: dict[str, int]) -> None:
+        nodes = [node for members in self.MEMBERS.values() for node in members]
+        first = min(ports.values())
+        super().__init__(folder, name, {node: first + at for at, node in enumerate(nodes)})
+
+    def all_hosts(self) -> None:
+        self.hosts({"o1": {}, "w1": {}}, {"o2": {}, "o3": {}, "w2": {}})
+
+    def hosts(self, primaries: dict[str, Any], standbys: dict[str, Any]) -> None:
+        fleets = {node: fleet for fleet, nodes in self.MEMBERS.items() for node in nodes}
+        super().hosts(*(
+            {node: {"pg_server_fleet": f"{self.name}_{fleets[node]}", **more} for node, more in hosts.items()}
+            for hosts in (primaries, standbys)
+        ))  # fmt: skip
+
+    @property
+    def given(self) -> dict[str, str]:
+        return {"pg_server_secrets_directory": f"{self.folder}/secrets/{{{{ pg_server_fleet }}}}"}
+
+    def called(self, fleet: str) -> str:
+        """The name that a fleet has in the inventory."""
+        return f"{self.name}_{fleet}"
+
+    def destroy(self, *arguments: str) -> None:
+        super().destroy("-e", "fleet=all", *arguments)

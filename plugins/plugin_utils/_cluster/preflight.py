@@ -57,6 +57,27 @@ class Member:
     hba_rules: Sequence[Mapping[str, Any]] = ()
     replication_user: str = "replicator"
     rewind_user: str = "pgfleet_rewind"
+    local: bool = False
+
+    @property
+    def config_directory(self) -> str:
+        return str(self.info["config_directory"])
+
+    @property
+    def endpoint(self) -> str:
+        return f"{self.address}:{self.info['port']['number']}"
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A node of another fleet in the same inventory; of one that the run leaves out only the inventory tells."""
+
+    name: str
+    fleet: str
+    endpoint: str
+    config_directory: str = ""
+    secrets_directory: str = ""
+    local: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,6 +90,8 @@ class Wishes:
     repository: str = "pgdg"
     releases: Mapping[str, int] | None = None
     replication_password: str | None = None
+    neighbours: Sequence[Neighbour] = ()
+    secrets_directory: str = ""
 
 
 def refuse(problems: Sequence[Problem]) -> None:
@@ -115,6 +138,8 @@ def preflight_problems(members: Sequence[Member], wishes: Wishes) -> list[Proble
     return [
         *([] if _is_fleet_name(wishes.fleet) else [_fleet_name(members, wishes)]),
         *_doubles(members),
+        *(problem for member in members for problem in _neighbourhood(member, wishes)),
+        *_shared_secrets(members, wishes),
         *_password(members, wishes),
         *(problem for member in members for problem in _member(member, wishes)),
     ]
@@ -320,12 +345,12 @@ def _not_usable(member: Member, code: str, message: str, remedy: str) -> Problem
 
 def _doubles(members: Sequence[Member]) -> Iterator[Problem]:
     for member in members:
-        twins = [each.name for each in members if _endpoint(each) == _endpoint(member)]
+        twins = [each.name for each in members if each.endpoint == member.endpoint]
         if len(twins) > 1 and twins[0] == member.name:
             yield Problem(
                 member.name,
                 "address_taken",
-                f"{len(twins)} nodes of the inventory have the address {_endpoint(member)} ({', '.join(twins)}).",
+                f"{len(twins)} nodes of the inventory have the address {member.endpoint} ({', '.join(twins)}).",
                 "Give each its own pg_server_address or port.",
             )
         twins = [each.name for each in members if each.slot == member.slot]
@@ -337,9 +362,49 @@ def _doubles(members: Sequence[Member]) -> Iterator[Problem]:
                 "Give all of them but one another pg_server_slot.",
             )
 
+        twins = [each.name for each in members if _same_cluster(each, member)]
+        if len(twins) > 1 and twins[0] == member.name:
+            yield _cluster_taken(member, " and ".join(twins))
 
-def _endpoint(member: Member) -> str:
-    return f"{member.address}:{member.info['port']['number']}"
+
+def _same_cluster(one: Member | Neighbour, other: Member | Neighbour) -> bool:
+    """Whether two nodes that this machine runs itself would be one of its clusters."""
+    return one.local and other.local and one.config_directory == other.config_directory
+
+
+def _cluster_taken(member: Member, who: str) -> Problem:
+    return Problem(
+        member.name,
+        "cluster_taken",
+        f"The nodes {who} would both be the cluster '{member.cluster}' of this machine.",
+        "Give each its own pg_server_cluster, such as {{ pg_server_fleet }}_{{ inventory_hostname }}.",
+    )
+
+
+def _neighbourhood(member: Member, wishes: Wishes) -> Iterator[Problem]:
+    """What a node of another fleet has already."""
+    for other in wishes.neighbours:
+        if other.endpoint == member.endpoint:
+            yield Problem(
+                member.name,
+                "address_taken",
+                f"Its address {member.endpoint} is also that of {other.name} of the fleet {other.fleet}.",
+                "Give each its own pg_server_address or port.",
+            )
+        elif _same_cluster(other, member):
+            yield _cluster_taken(member, f"{member.name} and {other.name} (fleet {other.fleet})")
+
+
+def _shared_secrets(members: Sequence[Member], wishes: Wishes) -> Iterator[Problem]:
+    where = wishes.secrets_directory
+    sharing = sorted({each.fleet for each in wishes.neighbours if where and each.secrets_directory == where})
+    if sharing and members:
+        yield Problem(
+            members[0].name,
+            "secrets_shared",
+            f"The fleets {', '.join([wishes.fleet, *sharing])} have one directory for their secrets, '{where}'.",
+            "Give each fleet its own pg_server_secrets_directory; the default has the fleet's name in it.",
+        )
 
 
 def _rules(member: Member) -> Problem | None:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.answer i
 
 from .findings import Finding, each_once, of_node, summary
 from .restart import limits_below, limits_of
+from .results import current_results
 from .topology import FORMER, PRIMARY, STANDBY, Node, derive_topology
 
 Results = Mapping[str, "Mapping[str, Any] | None"]
@@ -42,23 +43,46 @@ class View:
     lost_slots: Container[str]
 
 
+def fleet_document(
+    fleet: str,
+    names: Sequence[str],
+    hostvars: Mapping[str, Any],
+    first_primaries: Iterable[str],
+    active: Container[str],
+    again: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """The document of one fleet, out of the variables of all hosts; ``active`` and ``again`` as for current_results."""
+    results = current_results(names, hostvars, [name for name in names if name in active], again)
+    facts = {name: hostvars[name].get("pg_server_facts") or {} for name in names}
+    addresses = {name: "{address}:{port}".format(**each) for name, each in facts.items() if "address" in each}
+    slots = {name: each["slot"] for name, each in facts.items() if "slot" in each}
+    rows = [found for name in names if (found := hostvars[name].get("pagila_load_result"))]
+    primaries = [name for name in first_primaries if name in names]
+    lost = not any(name in active for name in names) and any(hostvars[name].get("pg_server_node") for name in names)
+    return cluster_document(
+        results, addresses, primaries, (rows or [{}])[0], slots, fleet, [_RUN_FAILED] if lost else ()
+    )
+
+
 def cluster_document(
     results: Results,
     addresses: Mapping[str, str],
     first_primaries: Sequence[str],
     pagila: Mapping[str, Any],
     slots: Mapping[str, str] | None = None,
+    fleet: str = "",
+    more: Sequence[Finding] = (),
 ) -> dict[str, Any]:
     """The nodes in the order given, and every finding of every node and of the fleet.
 
     ``results`` are those of replication_status by node; None for a node that gave no answer, ``not_asked`` for one that
     the run leaves out. ``addresses`` are those by which the nodes reach each other, ``slots`` their slots on a primary,
     ``pagila`` has ``source``, ``scale`` and ``release`` of the sample rows where they are loaded. Never raises for a
-    broken cluster: saying so is the point. ``problems`` are the findings as sentences.
+    broken cluster: saying so is the point. ``problems`` are the findings as sentences; ``more`` come first.
     """
     primary, former, conflicts = _topology(results, first_primaries)
     view = _view(results)
-    nodes, found = [], list(conflicts)
+    nodes, found = [], [*more, *conflicts]
     for name, result in results.items():
         node = {
             **_node(name, result, view),
@@ -71,6 +95,7 @@ def cluster_document(
         nodes.append({**node, "findings": [each.as_result() for each in own]})
     shown = each_once(found, primary)
     return {
+        "fleet": fleet,
         "nodes": nodes,
         "findings": [each.as_result() for each in shown],
         "problems": [str(each) for each in shown],
@@ -189,7 +214,17 @@ def _below_primary(
     ]
 
 
+_RUN_FAILED = Finding(
+    None, "node_failed", "This run ended for the fleet with a failure, see above.", "Correct that and run again."
+)
 _LOOK = "Its log says why; site.yml lets it follow the primary."
+
+
+def fleet_tables(documents: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> str:
+    """One document as its table, several as one table a fleet, each below its name."""
+    if isinstance(documents, Mapping):
+        return cluster_table(documents)
+    return "\n\n".join(f"Fleet {each['fleet']}\n\n{cluster_table(each)}" for each in documents)
 
 
 def cluster_table(document: Mapping[str, Any]) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.preflight import (
     Member,
+    Neighbour,
     NotFit,
     Wishes,
     destroy_problems,
@@ -144,6 +146,39 @@ def test_nodes_that_are_in_each_others_way() -> None:
     assert "node-1 and node.1" in str(problems[0]) and "pg_server_slot" in str(problems[0])
     same_address = [member("a", slot="a_slot"), member("b", slot="b_slot")]
     assert [problem.code for problem in preflight_problems(same_address, wishes())] == ["address_taken"]
+
+
+@pytest.mark.parametrize(
+    ("neighbour", "code", "words"),
+    [
+        (Neighbour("w1", "west", "192.0.2.1:5433"), None, ""),
+        (Neighbour("w1", "west", "192.0.2.1:5432"), "address_taken", "also that of w1 of the fleet west"),
+        (Neighbour("w1", "west", "192.0.2.1:5433", "/etc/postgresql/15/main"), None, ""),
+        (
+            Neighbour("w1", "west", "192.0.2.1:5433", "/etc/postgresql/15/main", local=True),
+            "cluster_taken",
+            "w1 (fleet west)",
+        ),
+        (
+            Neighbour("w1", "west", "192.0.2.9:5432", secrets_directory="/s"),
+            "secrets_shared",
+            "The fleets local, west have",
+        ),
+    ],
+    ids=["apart", "address and port", "cluster of another machine", "cluster of this machine", "secrets"],
+)
+def test_what_a_node_of_another_fleet_has_already(neighbour: Neighbour, code: str | None, words: str) -> None:
+    wish = wishes(fleet="local", neighbours=[neighbour], secrets_directory="/s")
+    problems = preflight_problems([replace(member("a"), local=True)], wish)
+    assert [problem.code for problem in problems] == ([code] if code else [])
+    assert words in " ".join(map(str, problems))
+
+
+def test_two_nodes_of_this_machine_have_clusters_of_their_own() -> None:
+    one, other = member("a", "192.0.2.1", "a_slot"), member("b", "192.0.2.2", "b_slot")
+    assert preflight_problems([one, other], wishes()) == []
+    pair = [replace(one, local=True), replace(other, local=True)]
+    assert [problem.code for problem in preflight_problems(pair, wishes())] == ["cluster_taken"]
 
 
 def test_all_problems_are_named_at_once() -> None:

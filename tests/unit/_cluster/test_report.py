@@ -227,5 +227,6 @@ def test_what_a_failed_node_said_is_forgotten(active: list[str], again: list[dic
         name: {"pg_server_node": {"version": 15}, "pg_server_facts": facts, "pg_server_status": status}
         for name, status in (("a", primary()), ("b", standby()))
     }
-    document = report(["a", "b", "c"], {**nodes, "c": {}}, ["a"], {}, active, again)
+    document = report(["a", "b", "c"], {**nodes, "c": {}}, ["a"], active, again)
+    assert isinstance(document, dict)
     assert [node["state"] for node in document["nodes"]] == ["running", state, "not asked"]

@@ -14,16 +14,21 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import fleet, modules
+from . import containers, fleet, modules
 from .tools import BUILD, BenchError, median, ratio
 
-PARTS = ("site", "standbys", "modules", "fresh")
+PARTS = ("site", "standbys", "fleets", "modules", "fresh", "containers")
 AIMS = {
-    "site_over_script": "at most 2.0",
+    "site_over_script": "at most 1.8",
     "noop_over_first": "at most 0.4",
     "basebackup_over_plain": "at most 1.1",
     "basebackup_verified_over_plain": "at most 1.5",
     "slots16_speedup": "at least 8",
+    "seven_fleets_over_one": "at most 5",
+    "seven_fleets_noop_over_one": "at most 4",
+    "containers_ready_s": "at most 10",
+    "containers_site_s": "",
+    "containers_noop_s": "",
 }
 
 
@@ -72,6 +77,29 @@ def measure_standbys(data: Path, rounds: int, known: dict[str, float]) -> dict[s
     return {"standbys": dict(sorted(result.items()))}
 
 
+def measure_fleets(rounds: int) -> dict[str, Any]:
+    """One fleet of two nodes and seven in one inventory, by turns."""
+    times: dict[str, list[float]] = {
+        f"{number}_{run}": [] for number in ("one", "seven") for run in ("first", "second")
+    }
+    for turn in range(rounds):
+        say(f"one fleet of two nodes, and seven, round {turn + 1} of {rounds}")
+        for number, word in ((1, "one"), (7, "seven")):
+            first, second = fleet.fleets(number)
+            times[f"{word}_first"].append(first)
+            times[f"{word}_second"].append(second)
+    return {
+        "seven_fleets_over_one": ratio(times["seven_first"], times["one_first"]),
+        "seven_fleets_noop_over_one": ratio(times["seven_second"], times["one_second"]),
+        "seconds": {f"fleets_{name}": values for name, values in times.items()},
+    }
+
+
+def measure_containers() -> dict[str, Any]:
+    say("four system containers, and the cluster on them")
+    return containers.measure()
+
+
 def measure_modules(rounds: int) -> dict[str, Any]:
     say("basebackup and replication_slot on a server with 1 GB")
     with modules.source() as made:
@@ -93,7 +121,6 @@ def measure_fresh(data: Path, rounds: int) -> dict[str, Any]:
 
 
 def measure(parts: list[str], rounds: int) -> dict[str, Any]:
-    data = pagila_data()
     result: dict[str, Any] = {"rounds": rounds, "seconds": {}}
 
     def add(found: dict[str, Any]) -> None:
@@ -101,13 +128,17 @@ def measure(parts: list[str], rounds: int) -> dict[str, Any]:
         result.update(found)
 
     if "site" in parts:
-        add(measure_site(data, rounds))
+        add(measure_site(pagila_data(), rounds))
     if "standbys" in parts:
-        add(measure_standbys(data, rounds, result.get("standbys", {})))
+        add(measure_standbys(pagila_data(), rounds, result.get("standbys", {})))
+    if "fleets" in parts:
+        add(measure_fleets(rounds))
     if "modules" in parts:
         add(measure_modules(rounds))
     if "fresh" in parts:
-        add(measure_fresh(data, rounds))
+        add(measure_fresh(pagila_data(), rounds))
+    if "containers" in parts:
+        add(measure_containers())
     return result
 
 

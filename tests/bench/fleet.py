@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from .tools import BUILD, ROOT, as_root, play, run, seconds_by_task, timed
 
@@ -73,6 +73,33 @@ def gone_afterwards(fleet: AnyFleet) -> Iterator[AnyFleet]:
         yield fleet
     finally:
         fleet.destroy()
+
+
+def write_fleets(number: int, first_port: int) -> Path:
+    """One inventory of so many fleets, each a primary and a standby, without the sample database."""
+    folder = write_inventory(f"fleets{number}", 0, first_port)
+    groups: dict[str, dict[str, Any]] = {"pg_primary": {"hosts": {}}, "pg_standby": {"hosts": {}}}
+    for at in range(number):
+        for place, group in enumerate(groups):
+            groups[group]["hosts"][f"site{at}{'ps'[place]}"] = {
+                "pg_server_port": first_port + 2 * at + place,
+                "pg_server_fleet": f"pgfleetbench_{number}_{at}",
+                "pagila_load_enabled": False,
+            }
+    (folder / "hosts.yml").write_text(json.dumps({"postgres": {"children": groups}}))
+    return folder
+
+
+def fleets(number: int) -> tuple[float, float]:
+    """Seconds of the run of site.yml that makes so many fleets of two nodes, and of a second one."""
+    inventory = write_fleets(number, FIRST_PORT)
+    gone = ("-i", inventory, ROOT / "playbooks/destroy.yml", "-e", "confirm=yes", "-e", "fleet=all")
+    play(*gone)
+    try:
+        first, second = (play("-i", inventory, ROOT / "site.yml")[0] for _turn in range(2))
+        return first, second
+    finally:
+        play(*gone)
 
 
 def bare(data: Path) -> float:

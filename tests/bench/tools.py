@@ -61,11 +61,17 @@ def timed(*command: str | Path, cwd: Path = ROOT, **environment: str) -> tuple[f
 
 def play(*words: str | Path) -> tuple[float, str]:
     """Seconds and output of ansible-playbook, which ends with the seconds of each task."""
-    return timed(
-        VENV / "ansible-playbook", *words,
-        ANSIBLE_CONFIG=str(ROOT / "ansible.cfg"), ANSIBLE_CALLBACKS_ENABLED="ansible.posix.profile_tasks",
-        PROFILE_TASKS_TASK_OUTPUT_LIMIT="all", ANSIBLE_NOCOLOR="1",
-    )  # fmt: skip
+    return timed(VENV / "ansible-playbook", *words, cwd=ROOT, **play_environment())
+
+
+def play_environment() -> dict[str, str]:
+    """With it ansible-playbook ends with the seconds of each task."""
+    return {
+        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        "ANSIBLE_CALLBACKS_ENABLED": "ansible.posix.profile_tasks",
+        "PROFILE_TASKS_TASK_OUTPUT_LIMIT": "all",
+        "ANSIBLE_NOCOLOR": "1",
+    }
 
 
 def seconds_by_task(output: str) -> dict[str, float]:

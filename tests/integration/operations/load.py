@@ -57,13 +57,13 @@ def writing(fleet: Any) -> Iterator[Ledger]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def succeed(fleet: Any, playbook: str, *arguments: str, **variables: Any) -> Any:
+def succeed(fleet: Any, playbook: str, /, *arguments: str, **variables: Any) -> Any:
     run = fleet.play(f"playbooks/{playbook}.yml", *arguments, **variables)
     assert run.returncode == 0, run.output
     return run
 
 
-def refuse(fleet: Any, playbook: str, words: str, **variables: Any) -> None:
+def refuse(fleet: Any, playbook: str, words: str, /, **variables: Any) -> None:
     run = fleet.play(f"playbooks/{playbook}.yml", **variables)
     assert run.returncode != 0
     assert words in " ".join(run.output.split()), run.output

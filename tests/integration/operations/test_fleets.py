@@ -42,13 +42,13 @@ def untouched(fleets: TwoFleets) -> dict[str, Any]:
         for path in Path(f"/etc/postgresql/{version(fleets, node)}/{fleets.called('west')}_{node}").rglob("*")
         if path.is_file()
     }
-    secrets = fleets.folder / "secrets" / fleets.called("west")
+    secret = fleets.folder / "secrets" / fleets.called("west") / "replication.password"
     return {
         "servers": {node: started(fleets, node) for node in WEST},
         "timeline": fleets.psql("w1", "SELECT timeline_id FROM pg_control_checkpoint()"),
         "slots": fleets.psql("w1", "SELECT slot_name, active FROM pg_replication_slots"),
         "roles": fleets.psql("w1", "SELECT rolname, rolpassword FROM pg_authid WHERE NOT rolname LIKE 'pg\\_%'"),
-        "secrets": {path.name: path.read_bytes() for path in secrets.iterdir()},
+        "secret": secret.read_text(),
         "files": files,
     }
 

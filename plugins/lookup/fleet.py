@@ -12,7 +12,7 @@ description:
   - A fleet is all hosts of the group C(postgres) with the same C(pg_server_fleet); an inventory may hold several.
   - Without the words below the play is for all hosts of C(postgres).
   - The first play of a playbook has all hosts of C(postgres), for Ansible does not know the variables of hosts yet.
-    There M(pgfleet.cluster.check_options) refuses words that name no fleet.
+    There C(pgfleet.cluster.check_options) refuses words that name no fleet.
 options:
   fleet:
     description: The variable C(fleet), the name of one fleet. Not an option to be given, but O(ignore:-e fleet=orders) of a playbook.
@@ -27,7 +27,7 @@ options:
       - name: to
       - name: node
   fleets:
-    description: How many fleets the play works on, as for O(pgfleet.cluster.check_options#module:fleets).
+    description: How many fleets the play works on, as C(fleets) of C(pgfleet.cluster.check_options).
     type: str
     choices: [any, one, named]
     default: any

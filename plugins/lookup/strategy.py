@@ -37,6 +37,9 @@ from typing import Any
 from ansible import constants
 from ansible.plugins.lookup import LookupBase
 
+# Hosts run in forks of the process that this is loaded into: what they all need is imported once, before them.
+from ansible_collections.pgfleet.cluster.plugins.filter import cluster, hypervisor, options  # noqa: F401
+
 ORDERED = "ansible.builtin.linear"
 MITOGEN = "mitogen_linear"
 

@@ -7,7 +7,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .._datadir.facts import DataDir
-from .._datadir.place import KEPT, DirectoryRefused, Place, Plan, not_a_cluster, refuse_obstacles, why_vacant
+from .._datadir.place import (
+    KEPT,
+    DirectoryRefused,
+    Place,
+    Plan,
+    not_a_cluster,
+    refuse_obstacles,
+    refuse_swap_under_a_server,
+    why_vacant,
+)
 from .._errors import MissingFeature
 from .._lsn import format_lsn
 from .._postgres.source import Source
@@ -37,6 +46,7 @@ def plan_clone(facts: CloneFacts, force: bool = False, rebuild: bool = False) ->
     dest = facts.place.dest
     _check_versions(facts)
     if dest.incoming == "swapping":
+        refuse_swap_under_a_server(dest)
         return Plan(CLONED, "finish_swap", f"A verified clone of an earlier run waits to become '{dest.path}'.", True)
     problem = None if dest.vacant else find_problem(dest, facts.source, facts.differs_at)
     if not dest.vacant and problem is None and not rebuild:

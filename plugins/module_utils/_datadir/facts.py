@@ -68,6 +68,7 @@ class DataDir:
     unfinished: bool = False
     incoming: str | None = None
     incoming_kind: str | None = None
+    incoming_there: bool = False
 
     @property
     def foreign(self) -> bool:
@@ -91,7 +92,7 @@ def inspect(path: str, bin_dir: str) -> DataDir:
 
     ``unfinished`` tells a copy or an initdb that did not come to its end; ``incoming`` is the phase of our own one
     beside the directory (``copying`` or ``swapping``), ``incoming_kind`` what it is to become (``clone`` or ``cluster``);
-    both are None when there is none.
+    both are None when there is none. ``incoming_there``: it is still beside the directory, whose place it has yet to take.
     """
     incoming = _incoming(path)
     if not os.path.lexists(path):
@@ -187,10 +188,16 @@ def read_marker(dest: str) -> dict[str, Any] | None:
 
 
 def _incoming(dest: str) -> dict[str, Any]:
-    noted = read_marker(os.path.realpath(dest))
+    path = os.path.realpath(dest)
+    noted = read_marker(path)
     if noted is None:
         return {}
-    return {"incoming": noted.get("phase", "copying"), "incoming_kind": noted.get("kind")}
+    there = os.path.lexists(path + INCOMING)
+    return {
+        "incoming": noted.get("phase", "copying"),
+        "incoming_kind": noted.get("kind"),
+        "incoming_there": there,
+    }
 
 
 def _pg_version(path: str) -> int | None:

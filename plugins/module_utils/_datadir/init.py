@@ -10,7 +10,17 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from .facts import INCOMING
-from .place import KEPT, MOVE_AWAY, DirectoryRefused, Place, Plan, not_a_cluster, refuse_obstacles, why_vacant
+from .place import (
+    KEPT,
+    MOVE_AWAY,
+    DirectoryRefused,
+    Place,
+    Plan,
+    not_a_cluster,
+    refuse_obstacles,
+    refuse_swap_under_a_server,
+    why_vacant,
+)
 
 CREATED = "created"
 
@@ -19,6 +29,7 @@ def plan_init(place: Place, bin_version: int) -> Plan:
     """Keep a cluster of the same major version, whatever its role; make one where nothing is; refuse the rest."""
     dest = place.dest
     if dest.incoming == "swapping":
+        refuse_swap_under_a_server(dest)
         return Plan(CREATED, "finish_swap", f"A directory of an earlier run waits to become '{dest.path}'.", True)
     if dest.vacant:
         refuse_obstacles(place, False, MOVE_AWAY)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .._errors import PgFleetError
-from .facts import DataDir
+from .facts import INCOMING, MARKER, DataDir
 
 KEPT = "kept"
 MOVE_AWAY = "Move it away, or give another data_directory."
@@ -96,6 +96,18 @@ def refuse_obstacles(place: Place, force: bool, remedy: str) -> None:
                 remedy,
                 "not_empty",
             )
+
+
+def refuse_swap_under_a_server(dest: DataDir) -> None:
+    """Refuse to finish renames that would take its directory away from a server that was started meanwhile."""
+    if dest.incoming_there and dest.server_pid is not None:
+        raise DirectoryRefused(
+            f"'{dest.path}{INCOMING}' is ready to take the place of '{dest.path}', but a server has been started there meanwhile,"
+            f" process {dest.server_pid}.",
+            f"Stop it to go on. To keep it, remove '{dest.path}{INCOMING}' and '{dest.path}{MARKER}'.",
+            "server_running",
+            server_pid=dest.server_pid,
+        )
 
 
 def _mount_point(path: str, option: str) -> DirectoryRefused:

@@ -41,6 +41,12 @@ CASES = {
     "renames cut short beside an old directory": (
         replace(OLD_PRIMARY, incoming="swapping"), PRIMARY, "cloned", "finish_swap",
     ),
+    "renames cut short, and the old server was started": (
+        replace(OLD_PRIMARY, incoming="swapping", incoming_there=True, server_pid=7), PRIMARY, None, "server_running",
+    ),
+    "renames done but for the note, and the new server was started": (
+        replace(STANDBY, incoming="swapping", server_pid=7), PRIMARY, "cloned", "finish_swap",
+    ),
     "standby": (STANDBY, PRIMARY, "kept", "is_standby"),
     "running standby": (replace(STANDBY, server_pid=7), PRIMARY, "kept", "is_standby"),
     "standby with a stale pid file": (replace(STANDBY, stale_pid_file=True), PRIMARY, "kept", "is_standby"),
@@ -95,6 +101,7 @@ CASES = {
 
 #: These stay refused whatever is allowed.
 NEVER = {
+    "renames cut short, and the old server was started",
     "running primary", "running server of another system", "file", "empty mount point", "source of PostgreSQL 13",
     "source newer than the programs",
 }  # fmt: skip

@@ -148,6 +148,9 @@ def test_note_of_unfinished_work(tmp_path, note, expected):
         (tmp_path / "data.incoming.pgfleet").write_text(text)
     found = inspect(dest, "/nowhere")
     assert (found.incoming, found.incoming_kind) == expected
+    assert not found.incoming_there
+    (tmp_path / "data.incoming").mkdir()
+    assert inspect(dest, "/nowhere").incoming_there == (expected != (None, None))
 
 
 @pytest.mark.parametrize("number", [os.getpid(), 1, 2**22 + 1], ids=["a python", "init", "nobody"])

@@ -24,6 +24,9 @@ CASES = {
         Place(replace(MISSING.dest, incoming="copying", incoming_kind="cluster")), "created", "unfinished_cluster",
     ),
     "waits for its renames": (Place(replace(MISSING.dest, incoming="swapping")), "created", "finish_swap"),
+    "waits for its renames, and another server was started": (
+        Place(replace(CLUSTER, incoming="swapping", incoming_there=True, server_pid=7)), None, "server_running",
+    ),
     "primary": (Place(CLUSTER), "kept", "is_cluster"),
     "running primary": (Place(replace(CLUSTER, server_pid=7)), "kept", "is_cluster"),
     "standby": (Place(replace(CLUSTER, standby_signal=True)), "kept", "is_cluster"),

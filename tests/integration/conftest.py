@@ -21,15 +21,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="module")
 def empty_fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    """Nodes without servers; whatever a test makes of them is destroyed."""
+    """Nodes without servers; whatever a test makes of them is wiped."""
     with own_place() as (name, ports):
         made = Fleet(tmp_path_factory.mktemp("fleet"), name, ports)
-        made.destroy("-e", "adopted=yes")  # what a killed run of the tests has left
-        made.forget_what_was_set_aside()
+        made.wipe()  # what a killed run of the tests has left
         yield made
-        made.all_hosts()
-        made.destroy()
-        made.forget_what_was_set_aside()
+        made.wipe()
 
 
 @pytest.fixture(scope="module")

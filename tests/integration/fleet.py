@@ -83,8 +83,16 @@ class Fleet:
         self.ports = ports
         self.inventory = folder / "inventory"
         (self.inventory / "group_vars").mkdir(parents=True)
-        shutil.copy(ROOT / "inventory/local/group_vars/postgres.yml", self.inventory / "group_vars")
+        self.write_variables()
         self.all_hosts()
+
+    def write_variables(self) -> None:
+        """Those of inventory/local, without the question who runs this, which Ansible would ask for each task on each node."""
+        given = (ROOT / "inventory/local/group_vars/postgres.yml").read_text()
+        method = "su" if os.geteuid() == 0 else "sudo"
+        text, found = re.subn(r"(?m)^(ansible_become_method: ).*", rf"\1ansible.builtin.{method}", given)
+        assert found == 1
+        (self.inventory / "group_vars/postgres.yml").write_text(text)
 
     def all_hosts(self) -> None:
         """The inventory of the first deployment."""
@@ -116,7 +124,13 @@ class Fleet:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+        compiled = Path(__file__).with_name("bytecode")
+        return {
+            **os.environ,
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+            "ANSIBLE_NOCOLOR": "1",
+            "PYTHONPATH": os.pathsep.join(filter(None, (str(compiled), os.environ.get("PYTHONPATH")))),
+        }
 
     def play(self, playbook: str, *arguments: str, **variables: Any) -> Run:
         done = subprocess.run(
@@ -158,12 +172,19 @@ class Fleet:
 
     def psql(self, node: str, statement: str, database: str = "postgres") -> str:
         """Output of a statement on a node, as its superuser."""
-        done = subprocess.run(
+        done = self._psql(node, statement, database)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def answer(self, node: str, statement: str) -> str:
+        """The same of a node whose server may be down, which answers nothing."""
+        return self._psql(node, statement, "postgres").stdout.strip()
+
+    def _psql(self, node: str, statement: str, database: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             [*as_postgres(), "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-p", str(self.ports[node]), "-d", database, "-c", statement],
             check=False, capture_output=True, text=True, cwd="/", timeout=60,
         )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
 
     def status(self) -> dict[str, Any]:
         """The JSON document of status.yml."""
@@ -173,12 +194,25 @@ class Fleet:
         document: dict[str, Any] = json.loads(file.read_text())
         return document
 
+    def site_and_status(self) -> tuple[Run, dict[str, Any]]:
+        """A run of site.yml and the JSON document of its end, which is one change more."""
+        file = self.folder / "end.json"
+        file.unlink(missing_ok=True)
+        run = self.site(pg_server_report_file=str(file))
+        return run, json.loads(file.read_text())
+
+    def nothing_to_do(self) -> dict[str, Any]:
+        """The document with which a run of site.yml ends that must find nothing to do."""
+        run, document = self.site_and_status()
+        assert run.changed == 1, f"more than the document was written: {run.output}"
+        return document
+
     @cached_property
     def tasks_of_first_run(self) -> int:
         """How many tasks a run on empty nodes has; the fixture ``fleet`` has counted them."""
-        self.destroy()
+        self.wipe()
         tasks = self.site().output.count("\nTASK [")
-        self.destroy()
+        self.wipe()
         return tasks
 
     def stop(self, node: str) -> None:
@@ -189,11 +223,36 @@ class Fleet:
             [*as_postgres(), f"{programs}/pg_ctl", "stop", "-s", "-m", "fast", "-D", data], check=True, cwd="/"
         )
 
-    def forget_what_was_set_aside(self) -> None:
-        """Remove the directories that were replaced; destroy.yml keeps them."""
-        beside = f"/var/lib/postgresql/*/{self.name}_*.replaced-*"
-        as_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
-        subprocess.run([*as_root, "sh", "-c", f"rm -rf {beside}"], check=True)
+    def wipe(self) -> None:
+        """Remove the fleet behind the playbooks' back, in whatever state it is: for the time before the tests and after them."""
+        for data in Path("/var/lib/postgresql").glob(f"*/{self.name}_*"):
+            if self._as_root("test", "-e", f"{data}/postmaster.pid", check=False):
+                programs = f"/usr/lib/postgresql/{data.parent.name}/bin"
+                stop = [
+                    *as_postgres(),
+                    f"{programs}/pg_ctl",
+                    "stop",
+                    "-s",
+                    "-m",
+                    "immediate",
+                    "-t",
+                    "20",
+                    "-D",
+                    str(data),
+                ]
+                subprocess.run(
+                    stop, check=False, cwd="/", capture_output=True
+                )  # a server may have died and left its file
+        places = ("/etc/postgresql/*", "/var/lib/postgresql/*", "/run/pgfleet", "/var/log/postgresql")
+        names = " ".join(
+            f"{place}/{'postgresql-*-' * place.endswith('log/postgresql')}{self.name}_*" for place in places
+        )
+        self._as_root("sh", "-c", f"rm -rf {names}")
+        shutil.rmtree(self.folder / "secrets", ignore_errors=True)
+
+    def _as_root(self, *command: str, check: bool = True) -> bool:
+        prefix = [] if os.geteuid() == 0 else ["sudo", "-n"]
+        return subprocess.run([*prefix, *command], check=check, cwd="/").returncode == 0
 
     def destroy(self, *arguments: str) -> None:
         run = self.play("playbooks/destroy.yml", "-e", "confirm=yes", *arguments)

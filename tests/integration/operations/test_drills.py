@@ -14,6 +14,8 @@ NODES = ("primary", "node1", "node2", "node3")
 SHORT = {"pg_drill_quiet": 0.3, "pg_drill_cut_seconds": 2}
 #: A server that is away costs seconds; a machine that does other work as well holds a read up for less than this.
 BUSY_MS = 1000
+#: What such a fault does to a cluster, other tests prove as well, in every commit: those of the modules, of the operations and on containers.
+ALTERNATELY = pytest.mark.turns(2)
 
 
 class Drills:
@@ -85,6 +87,7 @@ def test_switchover_costs_writers_little_and_readers_nothing(drills: Drills) -> 
     nothing_left(drills)
 
 
+@ALTERNATELY
 @pytest.mark.parametrize("name", ["primary_restart", "primary_kill"])
 def test_a_primary_that_comes_back_has_everything(drills: Drills, name: str) -> None:
     leader = drills.primary()
@@ -96,6 +99,7 @@ def test_a_primary_that_comes_back_has_everything(drills: Drills, name: str) -> 
     assert set(result["bystanders"]) == set(NODES) - {leader}
 
 
+@ALTERNATELY
 @pytest.mark.parametrize("name", ["standby_kill", "standby_freeze", "disk_full", "clone_kill"])
 def test_a_standby_in_trouble_bothers_nobody(drills: Drills, name: str) -> None:
     if name == "disk_full" and os.geteuid():
@@ -114,6 +118,7 @@ def test_a_standby_in_trouble_bothers_nobody(drills: Drills, name: str) -> None:
     nothing_left(drills)
 
 
+@ALTERNATELY
 def test_a_cut_network_stops_neither_writes_nor_reads(drills: Drills) -> None:
     result = drills.run("network_cut")
     assert result["acked_lost"] == 0
@@ -129,6 +134,7 @@ def test_failover_and_rejoin(drills: Drills) -> None:
     assert result["read_gap_ms"][leader] > 0
 
 
+@ALTERNATELY
 def test_with_synchronous_quorum_a_failover_loses_nothing(drills: Drills) -> None:
     quorum = {"pg_server_synchronous": "quorum"}
     drills.fleet.site(**quorum)
@@ -138,6 +144,7 @@ def test_with_synchronous_quorum_a_failover_loses_nothing(drills: Drills) -> Non
     drills.fleet.site()
 
 
+@ALTERNATELY
 def test_two_primaries_are_refused_by_every_playbook(drills: Drills) -> None:
     leader = drills.primary()
     target = next(node for node in NODES if node != leader)
@@ -160,6 +167,7 @@ def test_two_primaries_are_refused_by_every_playbook(drills: Drills) -> None:
     assert drills.fleet.psql(target, "SELECT to_regclass('pgfleet_drill_diverged') IS NULL") == "t"
 
 
+@ALTERNATELY
 def test_the_control_machine_may_die_in_a_switchover(drills: Drills) -> None:
     result = drills.run("control_death", pg_drill_steps=[11, 17])
     assert result["acked_lost"] == 0

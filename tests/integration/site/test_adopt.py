@@ -72,8 +72,8 @@ def foreign(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         make(made)
         yield made
         made.destroy("-e", "adopted=yes")
-        made.forget_what_was_set_aside()
         drop(name)
+        made.wipe()
 
 
 def words(run: Any) -> str:

@@ -22,12 +22,10 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     with own_place() as (name, ports):
         made = Fleet(tmp_path_factory.mktemp("pair"), name, ports)
         made.hosts({"primary": {}}, {"node1": {}})
-        made.destroy()
+        made.wipe()
         made.site(pagila_load_enabled=False)
         yield made
-        made.hosts({"primary": {}}, {"node1": {}})
-        made.destroy()
-        made.forget_what_was_set_aside()
+        made.wipe()
 
 
 def words(run: Any) -> str:

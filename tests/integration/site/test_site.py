@@ -140,7 +140,6 @@ def test_after_a_failure_on_one_host_no_later_step_runs(fleet: Any) -> None:
     assert sum(old != new for old, new in zip(before, started())) == 1
     assert fleet.psql("primary", "SELECT pg_postmaster_start_time()") == before[0]
     assert "Make the primary ready" not in run.output
-    fleet.site()
 
 
 def test_an_unfinished_reload_is_finished_by_the_next_run(fleet: Any) -> None:
@@ -153,7 +152,7 @@ def test_an_unfinished_reload_is_finished_by_the_next_run(fleet: Any) -> None:
     assert fleet.psql("node3", "SHOW work_mem") == "6MB", "a setting that is not ours is left alone, and in force"
     (directory / "conf.d/z_other.conf").unlink()
     fleet.site()
-    assert fleet.site().changed == 0
+    assert fleet.psql("node3", "SHOW work_mem") == "4MB", "and the next test sees that nothing is left to do"
 
 
 def test_the_topology_is_read_from_the_servers(fleet: Any) -> None:
@@ -190,14 +189,14 @@ def test_a_stopped_standby_is_started_again(fleet: Any) -> None:
     document = fleet.status()
     assert [node["state"] for node in document["nodes"]] == ["running", "streaming", "stopped", "streaming"]
     assert any(sentence.startswith("node2: stopped") for sentence in document["problems"])
-    fleet.site()
-    assert fleet.status()["problems"] == []
+    _run, document = fleet.site_and_status()
+    assert document["problems"] == []
 
 
 def test_a_stopped_primary_is_started_again(fleet: Any) -> None:
     fleet.stop("primary")
-    fleet.site()
-    assert fleet.status()["problems"] == []
+    _run, document = fleet.site_and_status()
+    assert document["problems"] == []
 
 
 def test_no_secret_in_any_output(fleet: Any) -> None:
@@ -272,10 +271,9 @@ def test_no_secret_in_the_process_list_while_clones_run(empty_fleet: Any) -> Non
 @pytest.mark.parametrize("fraction", [0.25, 0.5, 0.75])
 def test_a_killed_run_is_finished_by_the_next(empty_fleet: Any, fraction: float) -> None:
     tasks = empty_fleet.tasks_of_first_run
-    empty_fleet.destroy()
+    empty_fleet.wipe()
     killed = empty_fleet.kill_at(max(1, round(tasks * fraction)))
     assert killed.startswith("TASK ["), "the run ended before it was killed"
     empty_fleet.site()
-    assert empty_fleet.site().changed == 0
-    assert empty_fleet.status()["problems"] == []
+    assert empty_fleet.nothing_to_do()["problems"] == []
     assert not list(Path("/var/lib/postgresql").glob(f"*/{empty_fleet.name}_*.incoming*"))

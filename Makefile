@@ -77,7 +77,7 @@ test-molecule: setup ## The whole local cluster: check, converge, again, verify,
 	$(CHECK) molecule
 
 sweep: setup ## Kill site.yml and switchover.yml at every one of their tasks; takes an hour or two
-	@PGFLEET_SWEEP=1 .venv/bin/pytest -s tests/integration/operations/test_interrupted.py $(PYTEST_ARGS)
+	@PGFLEET_SWEEP=1 PGFLEET_TURNS=all .venv/bin/pytest -s tests/integration/operations/test_interrupted.py $(PYTEST_ARGS)
 
 test-vms: setup ## The cluster on virtual machines: the scenarios kvm_vm and default (PGFLEET_NETNS=1)
 	$(CHECK) vms

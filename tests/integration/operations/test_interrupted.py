@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.pgfleet.cluster.tests.integration.operations.load import NODES, leads, succeed, writing
+from ansible_collections.pgfleet.cluster.tests.integration.operations.load import NODES, leader, leads, succeed, writing
 
 EVERY_TASK = bool(os.environ.get("PGFLEET_SWEEP"))
 
@@ -34,10 +34,14 @@ def test_site_killed_at_every_task(empty_fleet: Any) -> None:
     empty_fleet.destroy()
 
 
+def next_leader(fleet: Any) -> str:
+    """The node after the one that leads."""
+    return NODES[(NODES.index(leader(fleet)) + 1) % len(NODES)]
+
+
 @pytest.fixture(scope="module")
 def tasks_of_a_switchover(fleet: Any) -> int:
-    run = succeed(fleet, "switchover", to="node1")
-    succeed(fleet, "switchover", to="primary")
+    run = succeed(fleet, "switchover", to=next_leader(fleet))
     return int(run.output.count("\nTASK ["))
 
 
@@ -47,8 +51,7 @@ SAMPLE = (0.5, 0.58, 0.64, 0.75, 0.9)
 
 def kill_and_finish(fleet: Any, task: int) -> None:
     """Kill a switchover at a task, and let the next run finish it."""
-    leading = next(at for at, node in enumerate(NODES) if fleet.psql(node, "SELECT pg_is_in_recovery()") == "f")
-    target = NODES[(leading + 1) % len(NODES)]
+    target = next_leader(fleet)
     with writing(fleet) as ledger:
         killed = fleet.kill_at(task, playbook="playbooks/switchover.yml", to=target)
         print(f"{task}: {killed}", flush=True)

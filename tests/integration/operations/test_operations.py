@@ -162,6 +162,7 @@ def test_failover_and_rejoin(cluster: Any) -> None:
     assert cluster.psql(new, "SELECT count(*) FROM pg_roles WHERE rolname = 'pgfleet_rewind'") == "0"
 
 
+@pytest.mark.turns(2)  # on containers in every commit
 def test_a_frozen_primary_is_stopped_by_force(cluster: Any) -> None:
     kill(cluster, "primary", signal.SIGSTOP)
     succeed(cluster, "failover")

@@ -36,6 +36,7 @@ def begin(fleet: Any, playbook: str, variables: dict[str, str]) -> subprocess.Po
     )  # fmt: skip
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize(("first", "second", "offset"), PAIRS.values(), ids=PAIRS.keys())
 def test_one_changes_the_fleet_and_the_other_is_told(
     fleet: Any, first: tuple[str, dict[str, str]], second: tuple[str, dict[str, str]], offset: float

@@ -134,6 +134,7 @@ def test_a_primary_alone_goes_on_with_what_it_had(alone: Any) -> None:
     assert alone.psql("primary", "CREATE TEMP TABLE proof AS SELECT 1; SHOW logging_collector") == "off"
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize(("given", "code", "words"), REFUSED.values(), ids=REFUSED.keys())
 def test_a_wrong_value_is_refused_and_nothing_stops(pair: Any, given: dict[str, Any], code: str, words: str) -> None:
     before = started(pair)

@@ -140,6 +140,7 @@ def test_after_a_failure_on_one_host_no_later_step_runs(fleet: Any) -> None:
     assert sum(old != new for old, new in zip(before, started())) == 1
     assert fleet.psql("primary", "SELECT pg_postmaster_start_time()") == before[0]
     assert "Make the primary ready" not in run.output
+    fleet.site()
 
 
 def test_an_unfinished_reload_is_finished_by_the_next_run(fleet: Any) -> None:
@@ -152,7 +153,7 @@ def test_an_unfinished_reload_is_finished_by_the_next_run(fleet: Any) -> None:
     assert fleet.psql("node3", "SHOW work_mem") == "6MB", "a setting that is not ours is left alone, and in force"
     (directory / "conf.d/z_other.conf").unlink()
     fleet.site()
-    assert fleet.psql("node3", "SHOW work_mem") == "4MB", "and the next test sees that nothing is left to do"
+    assert fleet.site().changed == 0
 
 
 def test_the_topology_is_read_from_the_servers(fleet: Any) -> None:

@@ -32,9 +32,9 @@ SPECIFICATIONS = {name: option for role in ROLES for name, option in specificati
 
 
 def must_be_converted(option: dict[str, Any]) -> bool:
-    """Everything but strings, and strings among whose choices are words that YAML reads as booleans."""
+    """Everything but strings, strings among whose choices are words that YAML reads as booleans, and what a plan hands on (raw)."""
     words = {choice for choice in option.get("choices", []) if choice in BOOLEANS}
-    return option.get("type", "str") not in ("str", "path") or bool(words)
+    return option.get("type", "str") not in ("str", "path", "raw") or bool(words)
 
 
 def conversion(name: str, option: dict[str, Any]) -> str:

@@ -19,12 +19,10 @@ WEST = ("w1", "w2")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoFleets]:
     with own_place() as (name, ports):
         made = TwoFleets(tmp_path_factory.mktemp("fleets"), name, ports)
-        made.destroy()
+        made.wipe()
         made.site()
         yield made
-        made.all_hosts()
-        made.destroy()
-        made.forget_what_was_set_aside()
+        made.wipe()
 
 
 @pytest.fixture

@@ -33,6 +33,16 @@ def test_hosts_with_one_name_are_one_fleet() -> None:
     assert fleets_of(list(hostvars), hostvars) == {"west": ["w1", "w2"], "orders": ["o1"], "pgfleet": ["x", "y"]}
 
 
+def test_a_node_that_gave_no_answer_is_in_the_fleet_of_its_fellows() -> None:
+    """Where a play sets the fleet, the inventory says nothing of it."""
+    hostvars: dict[str, Any] = {
+        "a": {"pg_server_facts": {"fleet": "by the play", "members": ["a", "b"]}},
+        "b": {},
+        "c": {},
+    }
+    assert fleets_of(list(hostvars), hostvars) == {"by the play": ["a", "b"], "pgfleet": ["c"]}
+
+
 @pytest.mark.parametrize(
     ("host", "fleet", "members"),
     [

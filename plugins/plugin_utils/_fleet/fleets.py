@@ -25,7 +25,7 @@ class FleetUnclear(PgFleetError):
 
 def fleet_of(facts: Mapping[str, Any]) -> str:
     """The fleet of a host by its variables: as the node has said in this run, else as the inventory says."""
-    return _said(facts, "fleet") or str(facts.get("pg_server_fleet") or DEFAULT)
+    return str(_said(facts, "fleet") or facts.get("pg_server_fleet") or DEFAULT)
 
 
 def _said(facts: Mapping[str, Any], name: str) -> Any:
@@ -34,12 +34,7 @@ def _said(facts: Mapping[str, Any], name: str) -> Any:
 
 def fleets_of(nodes: Sequence[str], hostvars: Mapping[str, Any]) -> dict[str, list[str]]:
     """The nodes of each fleet, fleets and nodes in the inventory's order. A node that gave no answer is known to its fellows."""
-    known = {
-        fellow: fleet
-        for node in nodes
-        if (fleet := _said(hostvars[node], "fleet"))
-        for fellow in _said(hostvars[node], "members") or ()
-    }
+    known = {fellow: fleet_of(hostvars[node]) for node in nodes for fellow in _said(hostvars[node], "members") or ()}
     found: dict[str, list[str]] = {}
     for node in nodes:
         found.setdefault(known.get(node) or fleet_of(hostvars[node]), []).append(node)

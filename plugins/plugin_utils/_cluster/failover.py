@@ -54,14 +54,14 @@ class Candidate:
 class Failover:
     """The change of the primary, how the old one is kept from taking writes, and what each candidate has.
 
-    ``silent`` are the nodes that gave no answer: each may be a primary, and is to be fenced first.
+    ``unreachable`` are the nodes that gave no answer: each may be a primary, and is to be fenced first.
     """
 
     change: Change
     fence: str
     candidates: tuple[Candidate, ...]
     lost: str
-    silent: tuple[str, ...] = ()
+    unreachable: tuple[str, ...] = ()
 
     def as_result(self) -> dict[str, Any]:
         best = self.candidates[0] if self.candidates else None
@@ -69,7 +69,7 @@ class Failover:
             **self.change.as_result(),
             "fence": self.fence,
             "lost": self.lost,
-            "silent": list(self.silent),
+            "unreachable": list(self.unreachable),
             "candidates": [
                 {
                     "name": each.name,
@@ -92,14 +92,14 @@ def plan_failover(results: Results, fenced: bool, force: bool, synchronous: bool
     existing = refuse_conflicts(nodes)
     leader = find_leader(existing)
     refuse_not_asked(nodes)
-    silent = [node.name for node in nodes if not node.answered]
+    unreachable = [node.name for node in nodes if not node.answered]
     done = _finished(results, nodes, leader, fenced)
     if done:
         _refuse_second(results, done.change, force)
         return done
     _refuse_healthy(leader, force)
     refuse_unknown_primary(nodes)
-    fence = _fence(leader, silent, fenced)
+    fence = _fence(leader, unreachable, fenced)
     candidates = rank(results, existing)
     if not candidates:
         raise OperationRefused(
@@ -109,8 +109,8 @@ def plan_failover(results: Results, fenced: bool, force: bool, synchronous: bool
         )
     stopped = _stopped_standbys(results, existing, candidates)
     _refuse_behind(candidates[0], stopped, existing, force)
-    old = _old_name(leader, nodes, silent)
-    lost = what_is_lost(results, old, candidates, [*silent, *(each.name for each in stopped)], synchronous)
+    old = _old_name(leader, nodes, unreachable)
+    lost = what_is_lost(results, old, candidates, [*unreachable, *(each.name for each in stopped)], synchronous)
     target = candidates[0].name
     said = [
         lost,
@@ -118,7 +118,7 @@ def plan_failover(results: Results, fenced: bool, force: bool, synchronous: bool
         *(f"{target}: {found['message']} {found['remedy']}" for found in unfit(results[target])),
         *logical_steps(old, _status(results, old), target, _status(results, target)),
     ]
-    return Failover(_change(nodes, existing, old, candidates, fence, said), fence, candidates, lost, tuple(silent))
+    return Failover(_change(nodes, existing, old, candidates, fence, said), fence, candidates, lost, tuple(unreachable))
 
 
 def _finished(results: Results, nodes: Sequence[Node], leader: Node | None, fenced: bool) -> Failover | None:
@@ -194,18 +194,18 @@ def _refuse_healthy(leader: Node | None, force: bool) -> None:
         )
 
 
-def _fence(leader: Node | None, silent: Sequence[str], fenced: bool) -> str:
+def _fence(leader: Node | None, unreachable: Sequence[str], fenced: bool) -> str:
     """How the old primary is kept from taking writes. Any node that gives no answer may be a primary."""
-    if silent and not fenced:
+    if unreachable and not fenced:
         raise OperationRefused(
-            f"No answer from {', '.join(silent)}: it may still take writes, and two primaries would diverge.",
+            f"No answer from {', '.join(unreachable)}: it may still take writes, and two primaries would diverge.",
             "Power it off or cut it from the network, make sure that it stays so, then run again with -e fenced=yes."
             " Nothing was changed.",
             "not_fenced",
-            nodes=list(silent),
+            nodes=list(unreachable),
         )
     if leader is None:
-        return GIVEN if silent else NONE
+        return GIVEN if unreachable else NONE
     return STOP if leader.running else STOPPED
 
 
@@ -249,10 +249,10 @@ def what_is_lost(
     return f"{words}; whatever {writer} acknowledged after that and had not sent yet is lost."
 
 
-def _old_name(leader: Node | None, nodes: Sequence[Node], silent: Sequence[str]) -> str:
-    """The stopped primary, else the silent node, else the one that an interrupted switchover has stopped."""
+def _old_name(leader: Node | None, nodes: Sequence[Node], unreachable: Sequence[str]) -> str:
+    """The stopped primary, else the unreachable node, else the one that an interrupted switchover has stopped."""
     handed = [node.name for node in nodes if node.handed_over]
-    names = [leader.name] if leader else [*silent, *handed]
+    names = [leader.name] if leader else [*unreachable, *handed]
     return names[0] if names else ""
 
 

@@ -52,10 +52,10 @@ def plan_switchover(results: Results, target: str, max_lag_bytes: int) -> Change
 
 def _refuse_silence(nodes: Sequence[Node], topology: Topology) -> None:
     """While nobody leads, a node that cannot be asked may have been promoted by the run that was interrupted."""
-    silent = [node.name for node in nodes if not node.answered]
-    if silent:
+    unreachable = [node.name for node in nodes if not node.answered]
+    if unreachable:
         raise OperationRefused(
-            f"A switchover from {topology.primary} was interrupted, and {', '.join(silent)} gives no answer:"
+            f"A switchover from {topology.primary} was interrupted, and {', '.join(unreachable)} gives no answer:"
             " it may have been promoted.",
             "Make every node reachable, then run again. Nothing was changed.",
             "no_answer",

@@ -328,16 +328,17 @@ def _two_primaries(primaries: Sequence[Node]) -> TopologyConflict:
 
 
 def _first_primary(nodes: Sequence[Node], existing: Sequence[Node], first_primaries: Sequence[str]) -> str:
-    silent = [node.name for node in nodes if not node.answered]
+    unreachable = [node.name for node in nodes if not node.answered]
     if existing:
         raise TopologyConflict(
-            f"No node is a primary: {_list(existing)}." + (f" No answer from: {', '.join(silent)}." if silent else ""),
+            f"No node is a primary: {_list(existing)}."
+            + (f" No answer from: {', '.join(unreachable)}." if unreachable else ""),
             "Start the primary, or promote a standby with failover.yml; nothing was changed.",
             "no_primary",
         )
-    if silent:
+    if unreachable:
         raise TopologyConflict(
-            f"No answer from {', '.join(silent)}, and no other node has a server.",
+            f"No answer from {', '.join(unreachable)}, and no other node has a server.",
             "Make every node reachable for the first deployment; nothing was changed.",
             "no_answer",
         )

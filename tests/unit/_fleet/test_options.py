@@ -103,7 +103,7 @@ def test_nobody_uses_them_unconverted() -> None:
         if word in raw
     ]
     assert used == [
-        "roles/pg_server/tasks/silent.yml: pg_server_port: use __ROLE_options, or a fact such as pg_server_facts"
+        "roles/pg_server/tasks/unreachable.yml: pg_server_port: use __ROLE_options, or a fact such as pg_server_facts"
     ]
 
 

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible import constants
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.plugins.action import ActionBase
+from ansible.release import __version__
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet.fleets import (
@@ -22,7 +24,11 @@ from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet.fleets impo
     chosen_nodes,
     fleets_of,
 )
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet.options import OptionRefused, problems
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet.options import (
+    OptionRefused,
+    check_types_are_kept,
+    problems,
+)
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 # Names of facts that are not there yet when a playbook begins.
@@ -70,6 +76,7 @@ class ActionModule(ActionBase):
             specifications.update(options_of(role))
         given, unknown = self._given(specifications, variables)
         try:
+            check_types_are_kept(__version__, bool(getattr(constants, "DEFAULT_JINJA2_NATIVE", True)))
             if variables["inventory_hostname"] not in self._chosen(params["fleets"], given, variables):
                 return {**result, "changed": False}
         except PgFleetError as error:

@@ -40,6 +40,21 @@ class OptionRefused(PgFleetError):
     code = "wrong_option"
 
 
+class TypesAreLost(PgFleetError):
+    """Templates make a string of every number and boolean."""
+
+    code = "types_lost"
+
+
+def check_types_are_kept(core: str, native: bool) -> None:
+    """Before 2.19, ansible-core keeps the types of what templates compute only where it is told to."""
+    if not native and tuple(map(int, core.split(".")[:2])) < (2, 19):
+        raise TypesAreLost(
+            f"ansible-core {core} makes a string of every number and boolean.",
+            "Use 2.19.5 or newer, or set jinja2_native = true in ansible.cfg.",
+        )
+
+
 def typed(
     value: Any, name: str, kind: str = "str", elements: str = "str", choices: Iterable[Any] = (), secret: bool = False
 ) -> Any:

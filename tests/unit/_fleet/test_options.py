@@ -15,7 +15,13 @@ import pytest
 import yaml
 from ansible.module_utils.parsing.convert_bool import BOOLEANS
 
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet.options import OptionRefused, problems, typed
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet.options import (
+    OptionRefused,
+    TypesAreLost,
+    check_types_are_kept,
+    problems,
+    typed,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
@@ -196,6 +202,19 @@ def test_elements() -> None:
 )
 def test_words_that_yaml_reads_as_booleans(given: Any, wanted: str) -> None:
     assert typed(given, "synchronous", choices=["off", "on", "quorum"]) == wanted
+
+
+@pytest.mark.parametrize(
+    ("core", "native"), [("2.17.14", True), ("2.19.0", True), ("2.19.5", False), ("2.21.5rc1", False), ("3.0.0", False)]
+)
+def test_types_are_kept(core: str, native: bool) -> None:
+    check_types_are_kept(core, native)
+
+
+@pytest.mark.parametrize("core", ["2.9.27", "2.17.14", "2.18.0rc1"])
+def test_types_are_lost(core: str) -> None:
+    with pytest.raises(TypesAreLost, match=r"Use 2\.19\.5 or newer, or set jinja2_native = true"):
+        check_types_are_kept(core, False)
 
 
 def test_choices() -> None:

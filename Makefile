@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup runtime cluster status verify destroy drill lab lab-status lab-destroy vms \
 	containers containers-status containers-destroy test test-vms test-containers sweep bench bench-drills bench-vms \
-	format clean test-all \
+	format clean test-all test-ends \
 	test-unit test-integration test-molecule lint sanity docs types galaxy
 
 CHECK = @.venv/bin/python tools/check.py
@@ -64,8 +64,8 @@ containers-destroy: runtime ## Remove the containers
 test: setup ## Run every test and check; ends with a table
 	$(CHECK)
 
-test-all: setup ## The same without turns: also the tests that otherwise run in one of a few commits
-	@PGFLEET_TURNS=all .venv/bin/python tools/check.py
+test-all: setup ## The same without turns: also the tests that otherwise run in one of a few commits, and test-ends
+	@PGFLEET_TURNS=all .venv/bin/python tools/check.py test ends
 
 test-unit: setup ## Pure code, in tables (PYTEST_ARGS='-k slot')
 	$(CHECK) unit
@@ -78,6 +78,9 @@ test-molecule: setup ## The whole local cluster: check, converge, again, verify,
 
 sweep: setup ## Kill site.yml and switchover.yml at every one of their tasks; takes an hour or two
 	@PGFLEET_SWEEP=1 PGFLEET_TURNS=all .venv/bin/pytest -s tests/integration/operations/test_interrupted.py $(PYTEST_ARGS)
+
+test-ends: setup ## The lowest ansible-core, and the newest on Python 3.13: a cluster of two from site to destroy
+	$(CHECK) ends
 
 test-vms: setup ## The cluster on virtual machines: the scenarios kvm_vm and default (PGFLEET_NETNS=1)
 	$(CHECK) vms

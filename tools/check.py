@@ -1,4 +1,4 @@
-"""Run the tests and checks, all of them or the named ones, and end with a table.
+"""Run the tests and checks, the named ones or those of ``make test`` (``test``), and end with a table.
 
 Every step runs, whatever failed before it. The steps and what they prove are in TESTING.md.
 """
@@ -141,6 +141,7 @@ USUAL = {
     "site": Usual(400, 100),
     "operations": Usual(1000, 250),
     "molecule": Usual(65),
+    "ends": Usual(10, 110),
     "containers": Usual(300),
     "vms": Usual(820),
 }
@@ -321,7 +322,11 @@ STEPS: dict[str, Callable[[Step], None]] = {
     "molecule": molecule,
 }
 # Steps that run only when they are named.
-NAMED_STEPS: dict[str, Callable[[Step], None]] = {"containers": containers, "vms": vms}
+NAMED_STEPS: dict[str, Callable[[Step], None]] = {
+    "ends": pytest_step("tests/integration/ends"),
+    "containers": containers,
+    "vms": vms,
+}
 
 
 def mitogen() -> dict[str, str]:
@@ -386,7 +391,7 @@ def run_step(name: str) -> Step:
 
 
 def main() -> int:
-    names = sys.argv[1:] or list(STEPS)
+    names = [name for word in sys.argv[1:] or ["test"] for name in (STEPS if word == "test" else [word])]
     if unknown := [name for name in names if name not in {**STEPS, **NAMED_STEPS}]:
         print(f"There is no step {', '.join(unknown)}; there are {', '.join((*STEPS, *NAMED_STEPS))}.", file=sys.stderr)
         return 2

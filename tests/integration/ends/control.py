@@ -5,6 +5,7 @@ from __future__ import annotations
 import ensurepip
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.pgfleet.cluster.tests.integration.fleet import ROOT, Fleet
+from ansible_collections.pgfleet.cluster.tests.integration.fleet import ROOT, Fleet, Run
 
 HERE = Path(__file__).parent
 COLLECTIONS = ROOT / ".cache/ansible_collections"
@@ -66,6 +67,11 @@ class SmallFleet(Fleet):
         _program, *words = super().command(playbook, *arguments, **variables)
         return self.control.command("ansible-playbook", *words)
 
+    @staticmethod
+    def warned(run: Run) -> list[str]:
+        """What Ansible warns of, deprecations among it, without the word of its kind."""
+        return re.findall(r"^\[[A-Z ]*WARNING\]: (?:Collection )?(.*?)(?:\.\d+)?$", run.output, re.MULTILINE)
+
     def status(self) -> dict[str, Any]:
         file = f"{self.control.place}/status.json"
         run = self.play("playbooks/status.yml", "-e", "output=json", "-e", f"output_file={file}")
@@ -90,7 +96,8 @@ def pip_wheel() -> Path:
 
 
 def pip(python: Path, *arguments: str | Path) -> None:
-    run(python, "-m", "pip", *arguments, "-qq", "--no-input", "--disable-pip-version-check", PYTHONPATH=str(pip_wheel()))
+    quiet = ("-qq", "--no-input", "--disable-pip-version-check")
+    run(python, "-m", "pip", *arguments, *quiet, PYTHONPATH=str(pip_wheel()))
 
 
 def control_here(folder: Path, core: str, *settings: str) -> Control:
@@ -105,7 +112,8 @@ def control_here(folder: Path, core: str, *settings: str) -> Control:
 def control_in_a_room(folder: Path, core: str, python: str) -> Iterator[Control]:
     """A release of ansible-core on the Python of Debian 13. Tree and packages come from outside of the room, which has no network."""
     wheels, place = folder / "wheels", Path("/opt/control")
-    pip(Path(sys.executable), "download", "-d", wheels, "--python-version", python, "--only-binary=:all:", core, JMESPATH, "pip")
+    chosen = ("--python-version", python, "--only-binary=:all:")
+    pip(Path(sys.executable), "download", "-d", wheels, *chosen, core, JMESPATH, "pip")
     with room(tree(folder), [ROOT, folder, *collections()]) as entered_by:
         run(*entered_by, "python3", "-m", "venv", "--without-pip", place)
         run(

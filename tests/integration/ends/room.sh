@@ -15,7 +15,6 @@ mount -t proc proc "$root/proc"
 mount --bind /dev "$root/dev"
 mount --bind /dev/pts "$root/dev/pts"
 mount -t tmpfs -o mode=1777 room "$root/dev/shm"
-mount -t tmpfs -o mode=0755 room "$root/run"
 for path in "$@"; do
     mkdir -p "$root$path"
     mount --bind -o ro "$path" "$root$path"
@@ -23,6 +22,6 @@ done
 hostname room
 echo '127.0.0.1 localhost room' >"$root/etc/hosts"
 chroot "$root" ip link set lo up
-chroot "$root" systemd-tmpfiles --create --prefix=/run 2>/dev/null
+chroot "$root" systemd-tmpfiles --create postgresql-common.conf # as an init does
 # bash, because the first process must reap those whose parents are gone. Its id is given away when its root is the tree.
 exec chroot "$root" bash -c 'cd "$1" && echo "$2" && read -r' room "$1" "$pid"

@@ -38,7 +38,7 @@ from ansible import constants
 from ansible.plugins.lookup import LookupBase
 
 # Hosts run in forks of the process that this is loaded into: what they all need is imported once, before them.
-from ansible_collections.pgfleet.cluster.plugins.filter import cluster, hypervisor, options  # noqa: F401
+from ansible_collections.pgfleet.cluster.plugins.filter import cluster, hypervisor, options  # noqa: F401 pylint: disable=unused-import
 
 ORDERED = "ansible.builtin.linear"
 MITOGEN = "mitogen_linear"

@@ -57,14 +57,14 @@ def writing(fleet: Any) -> Iterator[Ledger]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def succeed(fleet: Any, playbook: str, /, *arguments: str, **variables: Any) -> Any:
-    run = fleet.play(f"playbooks/{playbook}.yml", *arguments, **variables)
+def succeed(cluster: Any, playbook: str, /, *arguments: str, **variables: Any) -> Any:
+    run = cluster.play(f"playbooks/{playbook}.yml", *arguments, **variables)
     assert run.returncode == 0, run.output
     return run
 
 
-def refuse(fleet: Any, playbook: str, words: str, /, **variables: Any) -> None:
-    run = fleet.play(f"playbooks/{playbook}.yml", **variables)
+def refuse(cluster: Any, playbook: str, words: str, /, **variables: Any) -> None:
+    run = cluster.play(f"playbooks/{playbook}.yml", **variables)
     assert run.returncode != 0
     assert words in " ".join(run.output.split()), run.output
     assert run.changed == 0

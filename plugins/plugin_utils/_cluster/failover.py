@@ -69,7 +69,7 @@ class Failover:
             **self.change.as_result(),
             "fence": self.fence,
             "lost": self.lost,
-            "unreachable": list(self.unreachable),
+            "no_answer": list(self.unreachable),
             "candidates": [
                 {
                     "name": each.name,

@@ -141,7 +141,7 @@ USUAL = {
     "site": Usual(400, 100),
     "operations": Usual(1000, 250),
     "molecule": Usual(65),
-    "ends": Usual(10, 110),
+    "ends": Usual(10, 150),
     "containers": Usual(300),
     "vms": Usual(820),
 }

@@ -72,10 +72,21 @@ class SmallFleet(Fleet):
         """What Ansible warns of, deprecations among it, without the word of its kind."""
         return re.findall(r"^\[[A-Z ]*WARNING\]: (?:Collection )?(.*?)(?:\.\d+)?$", run.output, re.MULTILINE)
 
+    def stop(self, node: str) -> None:
+        """Stop a server behind the playbooks' back, as a crash does."""
+        entered_by, cluster = self.control.entered_by or AS_ROOT, f"{self.name}_{node}"
+        settings = run(*entered_by, "sh", "-c", f"ls -d /etc/postgresql/*/{cluster}").strip()
+        run(*entered_by, "pg_ctlcluster", Path(settings).parent.name, cluster, "stop", "--mode=immediate")
+
+    def must(self, playbook: str, *arguments: str) -> Run:
+        """A run of a playbook that must succeed."""
+        run = self.play(playbook, *arguments)
+        assert run.returncode == 0, run.output
+        return run
+
     def status(self) -> dict[str, Any]:
         file = f"{self.control.place}/status.json"
-        run = self.play("playbooks/status.yml", "-e", "output=json", "-e", f"output_file={file}")
-        assert run.returncode == 0, run.output
+        self.must("playbooks/status.yml", "-e", "output=json", "-e", f"output_file={file}")
         document: dict[str, Any] = json.loads(self.control.read(file))
         return document
 

@@ -1,4 +1,4 @@
-"""The control side at both ends of what the README promises: a cluster is made, left alone, switched over, looked at and destroyed."""
+"""The control side at both ends of what the README promises: a cluster is made, left alone, changes its primary twice and is destroyed."""
 
 from __future__ import annotations
 
@@ -61,6 +61,12 @@ def fleet(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SmallFleet
             shutil.rmtree(control.place)
 
 
+def seen(fleet: SmallFleet) -> tuple[dict[str, str], list[str]]:
+    """Who is what, and what status has found."""
+    document = fleet.status()
+    return {node["name"]: node["role"] for node in document["nodes"]}, [each["code"] for each in document["findings"]]
+
+
 @pytest.mark.turns(3)
 @pytest.mark.parametrize(
     ("fleet", "core", "python", "warnings"),
@@ -87,11 +93,13 @@ def test_a_cluster_from_its_deployment_to_its_end(
     again = fleet.site()
     assert again.changed == 0, again.output
 
-    switchover = fleet.play("playbooks/switchover.yml", "-e", "to=node1")
-    assert switchover.returncode == 0, switchover.output
-    document = fleet.status()
-    assert {node["name"]: node["role"] for node in document["nodes"]} == {"primary": "standby", "node1": "primary"}
-    assert document["findings"] == []
+    fleet.must("playbooks/switchover.yml", "-e", "to=node1")
+    assert seen(fleet) == ({"primary": "standby", "node1": "primary"}, [])
+
+    fleet.stop("node1")
+    fleet.must("playbooks/failover.yml")
+    fleet.must("playbooks/rejoin.yml", "-e", "node=node1")
+    assert seen(fleet) == ({"primary": "primary", "node1": "standby"}, [])
 
     fleet.destroy()
     assert {node["state"] for node in fleet.status()["nodes"]} == {"absent"}

@@ -128,7 +128,7 @@ def control_in_a_room(folder: Path, core: str, python: str) -> Iterator[Control]
     with room(tree(folder), [ROOT, folder, *collections()]) as entered_by:
         run(*entered_by, "python3", "-m", "venv", "--without-pip", place)
         run(
-            *entered_by, "env", f"PYTHONPATH={next(wheels.glob('pip-*.whl'))}", place / "bin/python", "-m", "pip",
+            *entered_by, "env", f"PYTHONPATH={min(wheels.glob('pip-*.whl'))}", place / "bin/python", "-m", "pip",
             "install", "-qq", "--no-index", "--find-links", wheels, core, JMESPATH,
         )  # fmt: skip
         yield Control(place, tuple(entered_by), (f"ANSIBLE_CONFIG={ROOT}/ansible.cfg", "ANSIBLE_NOCOLOR=1"))

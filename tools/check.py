@@ -138,11 +138,11 @@ USUAL = {
     "galaxy": Usual(30),
     "sanity": Usual(100),
     "modules": Usual(290),
-    "site": Usual(400, 100),
-    "operations": Usual(1000, 250),
+    "site": Usual(560, 110),
+    "operations": Usual(950, 240),
     "molecule": Usual(65),
     "ends": Usual(10, 150),
-    "containers": Usual(300),
+    "containers": Usual(315),
     "vms": Usual(820),
 }
 
@@ -217,7 +217,7 @@ def on_machines(step: Step, inventory: str, scenarios: list[str], **environment:
     """
     namespace: list[str | Path] = []
     if os.environ.get("PGFLEET_NETNS") == "1":
-        namespace = [ROOT / "tools/netns.sh", "run", "pgfleet-test"]
+        namespace = [ROOT / "tools/netns.sh", "run", f"pgfleet-{inventory[:7]}"]  # at most 15 letters
     if not step.run(VENV / "ansible-playbook", "-i", ROOT / f"molecule/{inventory}/inventory", "playbooks/image.yml"):
         return
     settings = {"MOLECULE_GLOB": "molecule/*/molecule.yml", **environment}

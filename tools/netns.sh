@@ -108,7 +108,8 @@ run)
 in)
     [ $# -gt 0 ] || usage
     exists || make
-    exec nsenter --net="/run/netns/$name" --mount="$home/mounts" --wd="$PWD" -- "$@"
+    # Connections of ssh are kept open by address: one of another namespace would lead to a machine there that has the same.
+    exec nsenter --net="/run/netns/$name" --mount="$home/mounts" --wd="$PWD" -- env ANSIBLE_SSH_CONTROL_PATH_DIR="$home/cp" "$@"
     ;;
 remove) remove ;;
 *) usage ;;

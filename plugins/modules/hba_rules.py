@@ -133,33 +133,12 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._hba.check import check_rules
-from ansible_collections.pgfleet.cluster.plugins.module_utils._hba.file import (
-    FLEET,
-    LAST,
-    WantedBlocks,
-    fleet_rules,
-    unique,
-    without_effect,
-)
+from ansible_collections.pgfleet.cluster.plugins.module_utils._hba.blocks import wanted_blocks
+from ansible_collections.pgfleet.cluster.plugins.module_utils._hba.file import FLEET, unique, without_effect
 from ansible_collections.pgfleet.cluster.plugins.module_utils._hba.server import HbaFile, bring, shown
-from ansible_collections.pgfleet.cluster.plugins.module_utils._hba.wanted import wanted_rules
 from ansible_collections.pgfleet.cluster.plugins.module_utils._host.files_io import user_called
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connection import require_psycopg2
-
-
-def wanted_blocks(params: dict[str, Any]) -> WantedBlocks:
-    """The options as blocks; raises HbaRuleInvalid."""
-    own, absent = wanted_rules(params["rules"])
-    check_rules(own)
-    if params["block"] != FLEET:
-        return WantedBlocks({params["block"]: own if params["state"] == "present" else []}, absent)
-    logins = (("replication", params["replication_user"]), ("postgres", params["rewind_user"]))
-    first, last = fleet_rules(params["nodes"], logins, own)
-    if params["state"] == "absent":
-        first, last = [], []
-    return WantedBlocks({FLEET: first, LAST: last}, absent, logins)
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:

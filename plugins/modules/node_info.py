@@ -238,6 +238,20 @@ data:
     parent: /var/lib/postgresql/15
     parent_writable: true
     outside: []
+recovery:
+  description:
+    - What the data directory says of the primary to follow, passwords made unreadable, and whether C(standby.signal) is there.
+    - C(unfinished) says whether an earlier clone has left something beside the directory.
+  returned: success
+  type: dict
+  sample: {primary_conninfo: user=replicator host=10.0.0.1 port=5432, primary_slot_name: node1_slot, signal: true, unfinished: false}
+rules:
+  description:
+    - The C(pg_hba.conf), secrets made unreadable; an empty dictionary where there is none.
+    - C(unfinished) says whether an earlier run was killed while the server judged the file.
+  returned: success
+  type: dict
+  sample: {text: "local all postgres peer\n", owner: postgres, mode: "0640", unfinished: false}
 running_pid:
   description: Process of the server that runs on the data directory, when one does.
   returned: success

@@ -23,7 +23,7 @@ from .._postgres.local import local_session
 from .file import WantedBlocks, lines_of, plan_text, read_text
 from .rule import SECRET_OPTIONS, parse_line
 
-_NOTE = ".pgfleet-before"
+NOTE = ".pgfleet-before"
 _MODE = 0o640
 _SECRETS = re.compile(rf"({'|'.join(SECRET_OPTIONS)})=(\"(?:[^\"]|\"\")*\"|\S+)")
 #: The server says this of rules that it accepts.
@@ -61,7 +61,7 @@ class HbaFile:
 
     @property
     def note(self) -> str:
-        return self.place + _NOTE
+        return self.place + NOTE
 
 
 def bring(file: HbaFile, wanted: WantedBlocks, check_mode: bool) -> Outcome:

@@ -18,6 +18,7 @@ from .._status.directory import OnMachine
 from .._status.read import look_until
 from .place import WantedNode, find_differences, find_place, is_taken, way_to
 from .place_read import describe_data, log_of, port_state, read_clusters, same_path, server_of
+from .settled import describe_recovery, describe_rules
 
 
 def describe_place(wanted: WantedNode, owner: str, adopt: bool) -> dict[str, Any]:
@@ -49,6 +50,8 @@ def describe_place(wanted: WantedNode, owner: str, adopt: bool) -> dict[str, Any
         "port": port_state(wanted.port, own_port, clusters),
         "differences": [each.as_result() for each in find_differences(wanted, place, same_path)],
         "data": describe_data(data, owner),
+        "recovery": describe_recovery(data),
+        "rules": describe_rules(f"/etc/postgresql/{version}/{cluster}/pg_hba.conf"),
         "filesystem": filesystem_of(data),
         "replaced": sorted(glob.glob(f"{data}.replaced-*")),
     }

@@ -52,6 +52,7 @@ SAMPLE = (0.5, 0.58, 0.64, 0.75, 0.9)
 def kill_and_finish(fleet: Any, task: int) -> None:
     """Kill a switchover at a task, and let the next run finish it."""
     target = next_leader(fleet)
+    before = leftovers(fleet)  # what tests of other files had set aside
     with writing(fleet) as ledger:
         killed = fleet.kill_at(task, playbook="playbooks/switchover.yml", to=target)
         print(f"{task}: {killed}", flush=True)
@@ -59,7 +60,7 @@ def kill_and_finish(fleet: Any, task: int) -> None:
         assert run.returncode == 0, f"killed at {killed}: {run.output}"
         assert ledger.lost(target) == set(), killed
     leads(fleet, target)
-    assert leftovers(fleet) == [], killed
+    assert set(leftovers(fleet)) <= set(before), killed
 
 
 @pytest.mark.skipif(not EVERY_TASK, reason="make sweep; a sample is next")

@@ -143,8 +143,8 @@ def login_words(option: Callable[..., Any]) -> tuple[str, ...]:
 
 
 def by_ssh(option: Callable[..., Any]) -> Host:
-    """One connection, kept."""
-    sockets = Path.home() / ".ansible/cp"
+    """One connection, kept; in a network namespace, beside those of its plays."""
+    sockets = Path(os.environ.get("ANSIBLE_SSH_CONTROL_PATH_DIR", "~/.ansible/cp")).expanduser()
     sockets.mkdir(mode=0o700, parents=True, exist_ok=True)
     return Host.get_host(
         f"ssh://{option('ansible_user')}@{option('ansible_host')}",

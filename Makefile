@@ -71,7 +71,7 @@ test-unit: setup ## Pure code, in tables (PYTEST_ARGS='-k slot')
 	$(CHECK) unit
 
 test-integration: setup ## Modules and roles against real servers
-	$(CHECK) modules site operations
+	$(CHECK) modules playbooks
 
 test-molecule: setup ## The whole local cluster: check, converge, again, verify, destroy
 	$(CHECK) molecule

@@ -1,11 +1,14 @@
-"""Run the tests and checks, the named ones or those of ``make test`` (``test``), and end with a table.
+"""Run the tests and checks, the named ones, those of ``make test`` (``test``) or those of .ci/run (``ci``), and end with a table.
 
 Every step runs, whatever failed before it. The steps and what they prove are in TESTING.md.
 """
 
 from __future__ import annotations
 
+import ctypes
+import fcntl
 import importlib.util
+import multiprocessing
 import os
 import re
 import shlex
@@ -17,8 +20,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TextIO
+from typing import NoReturn, TextIO
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build"
@@ -47,26 +51,27 @@ class Step:
         """Run a command, show and keep its output; a failure is remembered, not raised."""
         words = [str(word) for word in command]
         shown = shlex.join([Path(words[0]).name, *words[1:]])
-        print(f"$ {shown}", flush=True)
-        code = self._stream(words, cwd, {**os.environ, **BASE_ENVIRONMENT, **environment})
+        code = self._stream(shown, words, cwd, {**os.environ, **BASE_ENVIRONMENT, **environment})
         if code:
             self.failures.append(f"{shown} ended with {code}")
         return code == 0
 
-    def _stream(self, words: list[str], cwd: Path, environment: dict[str, str]) -> int:
-        log = BUILD / "logs" / f"{self.name}.log"
+    def _stream(self, shown: str, words: list[str], cwd: Path, environment: dict[str, str]) -> int:
+        log = log_of(self.name)
         log.parent.mkdir(parents=True, exist_ok=True)
         process = subprocess.Popen(
             words, cwd=cwd, env=environment, text=True, errors="replace", start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         assert process.stdout
-        with log.open("a") as kept, limited(process, seconds_of_a_command(self.name, passed())):
+        with log.open("a", buffering=1) as kept, limited(process, seconds_of_a_command(self.name, passed())):
             try:
+                self._show([f"$ {shown}\n"], kept)
                 self._show(process.stdout, kept)
             except KeyboardInterrupt:
                 os.killpg(process.pid, signal.SIGINT)
                 self._show(process.stdout, kept)
+                process.wait()
                 raise
         return process.wait()
 
@@ -89,6 +94,10 @@ class Step:
             self.counts["failed"] = self.counts["failed"] or 1
         elif not any(self.counts.values()):
             self.counts["passed"] = 1
+
+
+def log_of(step: str) -> Path:
+    return BUILD / "logs" / f"{step}.log"
 
 
 @contextmanager
@@ -134,16 +143,16 @@ class Usual:
     turns: int = 0
 
 
+#: In the order of .ci/run.
 USUAL = {
     "galaxy": Usual(30),
     "sanity": Usual(100),
-    "modules": Usual(290),
-    "site": Usual(560, 110),
-    "operations": Usual(950, 240),
     "molecule": Usual(65),
-    "ends": Usual(10, 150),
     "containers": Usual(315),
-    "vms": Usual(820),
+    "ends": Usual(10, 150),
+    "vms": Usual(300),  # what is left of it when the steps beside it have ended
+    "modules": Usual(290),
+    "playbooks": Usual(1510, 350),
 }
 
 
@@ -182,14 +191,16 @@ def seconds_of_a_command(step: str, seconds: float | None) -> int:
 
 #: Each has servers of its own, and they mostly wait.
 TWO_FILES_AT_A_TIME = ("--numprocesses=2", "--dist=loadfile")
+#: Without it, files with many tests come first; tests/integration/conftest.py knows which ones take long.
+AS_COLLECTED = "--no-loadscope-reorder"
 
 
-def pytest_step(folder: str, *more: str) -> Callable[[Step], None]:
+def pytest_step(*words: str) -> Callable[[Step], None]:
     def run(step: Step) -> None:
         step.left_out = why_turns_are_left_out(step.name, passed())
         turns = "none" if step.left_out else os.environ.get("PGFLEET_TURNS", "")
-        words = shlex.split(os.environ.get("PYTEST_ARGS", ""))
-        step.run(VENV / "pytest", "--durations=6", *words, *more, folder, PGFLEET_TURNS=turns)
+        given = shlex.split(os.environ.get("PYTEST_ARGS", ""))
+        step.run(VENV / "pytest", "--durations=6", *given, *words, PGFLEET_TURNS=turns)
 
     return run
 
@@ -218,7 +229,11 @@ def on_machines(step: Step, inventory: str, scenarios: list[str], **environment:
     namespace: list[str | Path] = []
     if os.environ.get("PGFLEET_NETNS") == "1":
         namespace = [ROOT / "tools/netns.sh", "run", f"pgfleet-{inventory[:7]}"]  # at most 15 letters
-    if not step.run(VENV / "ansible-playbook", "-i", ROOT / f"molecule/{inventory}/inventory", "playbooks/image.yml"):
+    with only_one("images"):
+        made = step.run(
+            VENV / "ansible-playbook", "-i", ROOT / f"molecule/{inventory}/inventory", "playbooks/image.yml"
+        )
+    if not made:
         return
     settings = {"MOLECULE_GLOB": "molecule/*/molecule.yml", **environment}
     for scenario in scenarios:
@@ -229,6 +244,16 @@ def on_machines(step: Step, inventory: str, scenarios: list[str], **environment:
             if not namespace:
                 step.run(*words, "destroy", "-s", scenario, cwd=ROOT, **settings)
             raise
+
+
+@contextmanager
+def only_one(what: str) -> Iterator[None]:
+    """Wait until no other step does the same."""
+    file = BUILD / f"{what}.lock"
+    file.parent.mkdir(exist_ok=True)
+    with file.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def sanity(step: Step) -> None:
@@ -307,6 +332,13 @@ def changelog(step: Step) -> None:
     step.run(VENV / "antsibull-changelog", "lint")
 
 
+# Steps that keep two cores busy.
+ON_BOTH_CORES: dict[str, Callable[[Step], None]] = {
+    "modules": pytest_step("tests/integration/modules", *TWO_FILES_AT_A_TIME),
+    "playbooks": pytest_step(
+        "tests/integration/site", "tests/integration/operations", AS_COLLECTED, *TWO_FILES_AT_A_TIME
+    ),
+}
 STEPS: dict[str, Callable[[Step], None]] = {
     "unit": pytest_step("tests/unit"),
     "style": style,
@@ -316,16 +348,22 @@ STEPS: dict[str, Callable[[Step], None]] = {
     "changelog": changelog,
     "galaxy": galaxy,
     "sanity": sanity,
-    "modules": pytest_step("tests/integration/modules", *TWO_FILES_AT_A_TIME),
-    "site": pytest_step("tests/integration/site", *TWO_FILES_AT_A_TIME),
-    "operations": pytest_step("tests/integration/operations", *TWO_FILES_AT_A_TIME),
+    **ON_BOTH_CORES,
     "molecule": molecule,
 }
 # Steps that run only when they are named.
 NAMED_STEPS: dict[str, Callable[[Step], None]] = {
+    "site": pytest_step("tests/integration/site", AS_COLLECTED, *TWO_FILES_AT_A_TIME),
+    "operations": pytest_step("tests/integration/operations", AS_COLLECTED, *TWO_FILES_AT_A_TIME),
     "ends": pytest_step("tests/integration/ends"),
     "containers": containers,
     "vms": vms,
+}
+#: Emulated machines take one core and much time, and most steps take the other one: in .ci/run, this step runs beside those that stand before it.
+BESIDE = "vms"
+GROUPS = {
+    "test": [*STEPS],
+    "ci": [*(name for name in STEPS if name not in ON_BOTH_CORES), "containers", "ends", BESIDE, *ON_BOTH_CORES],
 }
 
 
@@ -358,7 +396,7 @@ def counts_text(counts: dict[str, int]) -> str:
     return ", ".join(f"{number} {word}" for word, number in counts.items() if number or word == "passed")
 
 
-def report(steps: list[Step]) -> None:
+def report(steps: list[Step], seconds: float) -> None:
     print("\nstep          seconds  result  counts")
     for step in steps:
         result = "FAILED" if step.failures else "ok"
@@ -370,16 +408,18 @@ def report(steps: list[Step]) -> None:
         if step.left_out:
             print(f"{step.name}: {step.left_out}")
     total = {word: sum(step.counts[word] for step in steps) for word in ("passed", "failed", "skipped")}
-    seconds = sum(step.seconds for step in steps)
     print(
         f"\n{total['passed']} passed, {total['failed']} failed, {total['skipped']} skipped in {seconds:.0f}s",
         flush=True,
     )
 
 
+# --- One after the other, and one beside the others -------------------------------------------------------------------
+
+
 def run_step(name: str) -> Step:
     step = Step(name)
-    (BUILD / "logs" / f"{name}.log").unlink(missing_ok=True)
+    log_of(name).unlink(missing_ok=True)
     print(f"\n=== {name}", flush=True)
     start = time.monotonic()
     try:
@@ -390,16 +430,84 @@ def run_step(name: str) -> Step:
     return step
 
 
-def main() -> int:
-    names = [name for word in sys.argv[1:] or ["test"] for name in (STEPS if word == "test" else [word])]
-    if unknown := [name for name in names if name not in {**STEPS, **NAMED_STEPS}]:
-        print(f"There is no step {', '.join(unknown)}; there are {', '.join((*STEPS, *NAMED_STEPS))}.", file=sys.stderr)
-        return 2
+def run_steps(names: list[str], beside: str = "") -> list[Step]:
+    """All steps, one after the other; the one beside them begins with the first and has ended where it stands among them."""
+    if beside not in names:
+        return [run_step(name) for name in names]
+    with begun(beside) as end:
+        return [end() if name == beside else run_step(name) for name in names]
+
+
+@contextmanager
+def begun(name: str) -> Iterator[Callable[[], Step]]:
+    """Begin a step in a process of its own. The function waits for its end, and shows only then what it has said.
+
+    The process ends when this one is interrupted or killed. Ctrl-C would reach both, and a second signal would disturb its cleaning up; so it has
+    a process group of its own.
+    """
+    fork = multiprocessing.get_context("fork")
+    answers, answer = fork.Pipe(duplex=False)
+    process = fork.Process(target=run_unseen, args=(name, answer))
+    print(f"\n=== {name} begins; its output follows when it has ended (build/logs/{name}.log)", flush=True)
+    process.start()
+    answer.close()
     try:
-        steps = [run_step(name) for name in names]
+        yield lambda: ended(name, answers)
+    except BaseException:
+        process.terminate()
+        raise
+    finally:
+        process.join()
+
+
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def run_unseen(name: str, answer: Connection) -> None:
+    signal.signal(signal.SIGTERM, interrupt)
+    os.setpgid(0, 0)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    with open(os.devnull, "w") as sys.stdout:
+        try:
+            answer.send(run_step(name))
+        except KeyboardInterrupt:
+            sys.exit(130)
+
+
+def ended(name: str, answers: Connection) -> Step:
+    """What a step has come to that was begun before; one whose process ended without a word has failed."""
+    try:
+        step: Step = answers.recv()
+    except EOFError:
+        step = Step(name, failures=["its process ended before it had done everything"])
+        step.finish(0)
+    print(f"\n=== {name}", flush=True)
+    if log_of(name).exists():
+        print(log_of(name).read_text(errors="replace"), end="", flush=True)
+    return step
+
+
+def interrupt(*_signal: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    words = sys.argv[1:] or ["test"]
+    names = [name for word in words for name in GROUPS.get(word, [word])]
+    if unknown := [name for name in names if name not in {**STEPS, **NAMED_STEPS}]:
+        known = ", ".join((*STEPS, *NAMED_STEPS, *GROUPS))
+        print(f"There is no step {', '.join(unknown)}; there are {known}.", file=sys.stderr)
+        return 2
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
+    if "ci" in words:
+        os.environ["PGFLEET_NETNS"] = "1"  # machines and containers have the same addresses
+    start = time.monotonic()
+    try:
+        steps = run_steps(names, BESIDE if "ci" in words else "")
     except KeyboardInterrupt:
         return 130
-    report(steps)
+    report(steps, time.monotonic() - start)
     return 1 if any(step.failures for step in steps) else 0
 
 

@@ -201,7 +201,7 @@ def main() -> NoReturn:
     module = AnsibleModule(
         argument_spec={
             "directory": {"type": "path", "required": True},
-            "certificates": spec_of_certificates(),
+            "certificates": spec_of_certificates(certificate={"type": "str"}),
             "owner": {"type": "str", "default": "postgres"},
             "trusted": {"type": "str", "default": ""},
             "signer": {"type": "str", "default": ""},

@@ -12,50 +12,14 @@ import ssl
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from .._errors import PgFleetError
-from .certificate import Certificate, parse
+from .certificate import parse
 from .flaws import ACCEPTED, MISSING, NO_TLS, TLS_FAILED, UNREACHABLE, Verdict
+from .peer import POSTGRESQL, Peer, Shown
 
-POSTGRESQL, TLS = PROTOCOLS = ("postgresql", "tls")
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 _MOST_BYTES = 8192
-
-
-@dataclass(frozen=True)
-class Peer:
-    """A server, the name that it must prove, and by whom."""
-
-    host: str
-    port: int
-    name: str = ""
-    protocol: str = POSTGRESQL
-    ca_file: str = ""
-    client_certificate: str = ""
-    client_key: str = ""
-    seconds: float = 5
-
-    @property
-    def called(self) -> str:
-        return self.name or self.host
-
-    @property
-    def address(self) -> str:
-        return f"{self.host}:{self.port}"
-
-
-@dataclass(frozen=True)
-class Shown:
-    """What came of it. ``trouble`` is the code of a handshake that showed no certificate; ``checked``: there was somebody to trust."""
-
-    trouble: str = ""
-    words: str = ""
-    version: str = ""
-    cipher: str = ""
-    leaf: Certificate | None = None
-    checked: bool = False
-    verdict: Verdict = ACCEPTED
 
 
 class _NoHandshake(Exception):

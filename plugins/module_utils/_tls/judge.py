@@ -22,7 +22,7 @@ from .flaws import (
     name_flaws,
     usage_flaws,
 )
-from .handshake import Peer, Shown
+from .peer import Peer, Shown
 from .wanted import SERVER
 
 #: Reported, but no reason to stop.

@@ -17,8 +17,8 @@ from .store import Store
 from .wanted import Wanted
 
 
-def spec_of_certificates() -> dict[str, Any]:
-    """The option that says which certificates a node is to have."""
+def spec_of_certificates(**more: Any) -> dict[str, Any]:
+    """The option that says which certificates a node is to have, with more about each."""
     options: dict[str, Any] = {
         "name": {"type": "str", "required": True},
         "common_name": {"type": "str", "required": True},
@@ -29,7 +29,7 @@ def spec_of_certificates() -> dict[str, Any]:
         "group": {"type": "str"},
         "mode": {"type": "str", "default": "0600"},
         "combined": {"type": "bool", "default": False},
-        "certificate": {"type": "str"},
+        **more,
     }
     return {"type": "list", "elements": "dict", "default": [], "options": options}
 

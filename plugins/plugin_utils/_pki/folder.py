@@ -50,10 +50,11 @@ class Folder:
     def read(self) -> Authorities:
         retired = f"{self.path}/{RETIRED}"
         names = sorted(os.listdir(retired)) if os.path.isdir(retired) else []
-        return Authorities(
-            *(self._certificate(f"{name}/{CERTIFICATE}") for name in (CURRENT, NEXT, PREVIOUS)),
-            tuple(filter(None, (self._certificate(f"{RETIRED}/{name}") for name in names if name.endswith(".pem")))),
+        gone = [self._certificate(f"{RETIRED}/{name}") for name in names if name.endswith(".pem")]
+        current, following, previous = (
+            self._certificate(f"{name}/{CERTIFICATE}") for name in (CURRENT, NEXT, PREVIOUS)
         )
+        return Authorities(current, following, previous, tuple(each for each in gone if each))
 
     def _certificate(self, name: str) -> Certificate | None:
         text = read_text(f"{self.path}/{name}")

@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.pgfleet.cluster.tests.certs import Hall
 from ansible_collections.pgfleet.cluster.tests.integration.node_python import node_python_path
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -120,6 +121,15 @@ class PgServer:
     @property
     def pid(self) -> int:
         return int(run("head", "-1", self.data / "postmaster.pid").stdout)
+
+    def certificate(self, certificate: str, key: str, mode: str = "600") -> None:
+        """Give the server a certificate with its key, and reload it."""
+        self.write("server.pem", certificate)
+        run("rm", "-f", self.data / "server.key")
+        self.write("server.key", key)
+        run("chmod", mode, self.data / "server.key")
+        if self.running:
+            self.ctl("reload")
 
     def psql(self, statement: str, database: str = "postgres", **variables: str) -> str:
         """Output of a statement, unaligned, without header."""
@@ -278,6 +288,14 @@ def module(module_path: Path, workspace: Path) -> Any:
 
     call.start = start  # type: ignore[attr-defined]
     return call
+
+
+@pytest.fixture(scope="module")
+def hall(shared_servers: Servers) -> Hall:
+    """Certificates and their authorities, for all tests of a file."""
+    folder = shared_servers.folder / "hall"
+    folder.mkdir(mode=0o755)
+    return Hall(folder)
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,9 @@ from .._errors import PgFleetError
 from .._host.machine import owner_name, read_text
 from .certificate import Certificate, leaf_of
 from .flaws import ACCEPTED, INVALID, MISSING, NOT_ITS_KEY, Flaw, Verdict
-from .handshake import Peer, Shown, look_at
+from .handshake import look_at
 from .judge import FileCheck, KeyFile, failing, file_flaws, shown_flaws
+from .peer import Peer, Shown
 from .rehearsal import key_fits, rehearse_all
 
 _POLL_SECONDS = 0.2
@@ -44,17 +45,17 @@ class Answer:
     flaws: tuple[Flaw, ...]
 
 
-def inspect(question: Question, wait: float) -> Answer:
+def find_out(question: Question, wait: float) -> Answer:
     """Until nothing is wrong, or the time is up: a reload takes a moment, and a server that starts takes more."""
     end = time.monotonic() + wait
     while True:
-        answer = _inspect(question, datetime.now(timezone.utc))
+        answer = _look(question, datetime.now(timezone.utc))
         if not failing(answer.flaws) or time.monotonic() >= end:
             return answer
         time.sleep(_POLL_SECONDS)
 
 
-def _inspect(question: Question, now: datetime) -> Answer:
+def _look(question: Question, now: datetime) -> Answer:
     flaws: list[Flaw] = []
     shown = look_at(question.peer) if question.peer else None
     if question.peer and shown:

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 # The Python package that carries the collections, for machines that cannot reach Galaxy.
 COLLECTIONS_PACKAGE=ansible==12.3.0
-COLLECTIONS="ansible.posix community.general community.libvirt community.postgresql"
+COLLECTIONS="ansible.posix community.crypto community.general community.libvirt community.postgresql"
 
 as_root() {
     if is_root; then

@@ -32,7 +32,7 @@ from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet.options imp
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 # Names of facts that are not there yet when a playbook begins.
-OWN = re.compile(r"\b(hostvars|groups)\b|\b_*(pg_|pagila_|kvm_|container_)\w+")
+OWN = re.compile(r"\b(hostvars|groups)\b|\b_*(pg_|pki_|pagila_|kvm_|container_)\w+")
 # A part of a secret is not to be shown; the name of the variable that holds it may be.
 A_NAME = re.compile(r"\s*\{\{\s*[\w.]+\s*\}\}\s*")
 BRACES = "it has braces in it, which Ansible reads as a template", "Give it as !unsafe, or without braces."

@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: certificate_files
 short_description: Keep the certificates, keys and trusted authorities of a node
-version_added: 1.1.0
+version_added: 1.0.0
 description:
   - Compares the certificates of a node with what they are to be, names, purposes, issuing authority, time left, key, owner and mode, and
     returns the request of each that must be issued. A second call with O(issued) puts those into force.

@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: tls_status
 short_description: Read back the certificate that a server really shows, and check the files on the node
-version_added: 1.1.0
+version_added: 1.0.0
 description:
   - Begins a session with a server up to its TLS handshake, as a client with C(sslmode=verify-full) would, and reads the certificate that
     it shows. No login is made. A server that ignored new files in a reload, which PostgreSQL does when certificate and key do not match, or

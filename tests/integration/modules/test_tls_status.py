@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.pgfleet.cluster.plugins.module_utils._tls.certificate import parse
 from ansible_collections.pgfleet.cluster.plugins.module_utils._tls.wanted import Wanted
 from ansible_collections.pgfleet.cluster.tests.certs import Hall
 
@@ -198,8 +199,8 @@ def answering(certificate: str, key: str, ca_file: str) -> Iterator[tuple[int, l
         for _client in range(2):
             line, _address = listener.accept()
             with suppress(ssl.SSLError, OSError), context.wrap_socket(line, server_side=True) as session:
-                subject = (session.getpeercert() or {}).get("subject", ())
-                clients.append(next((value for ((kind, value),) in subject if kind == "commonName"), ""))
+                der = session.getpeercert(binary_form=True)
+                clients.append(parse(der).common_name if der else "")
 
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

@@ -15,7 +15,7 @@ description:
     The one before stays until the next change.
   - Before a certificate is put into force, a handshake in memory proves that it belongs to its key and that whoever trusts O(trusted)
     accepts it.
-  - M(pgfleet.cluster.certificates) makes both calls and issues between them.
+  - C(pgfleet.cluster.certificates) makes both calls and issues between them.
 options:
   directory:
     description: Directory of the certificates. C(ca.pem) in it has the authorities.
@@ -107,7 +107,6 @@ notes:
     C(certificate_not_yet_valid), C(certificate_wrong_name), C(certificate_wrong_usage), C(certificate_other_authority),
     C(certificate_untrusted), C(openssl_missing), C(openssl_failed), C(no_such_user), C(no_such_group), C(invalid_input), C(os_error).
 seealso:
-  - module: pgfleet.cluster.certificates
   - module: pgfleet.cluster.tls_status
 extends_documentation_fragment:
   - pgfleet.cluster.attributes

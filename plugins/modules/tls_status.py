@@ -95,7 +95,7 @@ notes:
     C(certificate_untrusted), C(certificate_not_loaded), C(certificate_missing), C(certificate_invalid), C(key_mismatch), C(key_mode).
     C(certificate_expiring) is a finding only.
 seealso:
-  - module: pgfleet.cluster.certificates
+  - module: pgfleet.cluster.certificate_files
 author: The pgfleet.cluster developers (@pgfleet)
 """
 

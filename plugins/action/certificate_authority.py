@@ -30,6 +30,8 @@ SPEC: dict[str, Any] = {
     "days": {"type": "int", "default": 3650},
     "passphrase": {"type": "str", "default": "", "no_log": True},
 }
+#: From then on, each run warns.
+LAST_DAYS = 397
 
 
 class ActionModule(ActionBase):
@@ -55,7 +57,7 @@ class ActionModule(ActionBase):
             for move in () if check else moves:
                 self._do(move, folder, options, task_vars)
             after = folder.read()
-        return {"changed": bool(moves), "moves": list(moves), **_facts(after)}
+        return {"changed": bool(moves), "moves": list(moves), **_facts(after), **_warning(after)}
 
     def _do(self, move: str, folder: Folder, options: dict[str, Any], task_vars: dict[str, Any]) -> None:
         if move not in (MAKE, INTRODUCE):
@@ -100,6 +102,18 @@ class ActionModule(ActionBase):
 def _name(fleet: str) -> str:
     """No two authorities of a fleet have one name, or a chain could not tell which it belongs to."""
     return f"{fleet[:30]} CA {datetime.now(timezone.utc):%Y-%m-%d} {os.urandom(3).hex()}"
+
+
+def _warning(have: Authorities) -> dict[str, Any]:
+    """In its last year it cannot issue for a full year any more; its end is the end of all that it has issued."""
+    if have.current is None or have.next or not have.current.ends_within(LAST_DAYS, datetime.now(timezone.utc)):
+        return {}
+    end = f"{have.current.not_after:%Y-%m-%d}"
+    return {
+        "warnings": [
+            f"The authority '{shown(have.current.subject)}' ends on {end}: replace it in three steps (role pki)."
+        ]
+    }
 
 
 def _facts(have: Authorities) -> dict[str, Any]:

@@ -58,7 +58,8 @@ class Certificate:
         return (self.not_after - now).total_seconds()
 
     def ends_within(self, days: float, now: datetime) -> bool:
-        return self.not_after - now < timedelta(days=days)
+        """One with a short life is near its end in the last third of it only, or it would be so from its first day."""
+        return self.not_after - now < min(timedelta(days=days), (self.not_after - self.not_before) / 3)
 
     def covers(self, name: str) -> bool:
         """Whether a client that asked for this name, or address, is content."""

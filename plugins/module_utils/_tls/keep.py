@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 from .._errors import InvalidInput
-from .certificate import Certificate, certificates_of, leaf_of, shown
+from .certificate import Certificate, CertificateInvalid, certificates_of, leaf_of, shown
 from .flaws import ACCEPTED
 from .plan import ISSUE, KEEP, REPAIR, Step, check_given, plan_step
 from .rehearsal import rehearse_text
@@ -44,7 +45,7 @@ def keep(
         if step.action == ISSUE and step.wanted.given:
             _check_given(step.wanted, issued.get(step.wanted.name), trusted, now)
     before = store.authorities()
-    changes_trust = bool(trusted) and before != trusted
+    changes_trust = bool(trusted) and (before != trusted or not store.authorities_are_public())
     if write and changes_trust:
         store.write_authorities(trusted)
     requests = [_advance(store, step, issued.get(step.wanted.name), trusted, write) for step in steps]
@@ -93,8 +94,9 @@ def _facts(store: Store, step: Step, now: datetime) -> dict[str, Any]:
 def _leaf_in_force(store: Store, step: Step) -> Certificate | None:
     if step.action != ISSUE:
         return step.leaf
-    text = store.text(step.wanted)
-    return leaf_of(text) if "BEGIN CERTIFICATE" in text else None
+    with suppress(CertificateInvalid):
+        return leaf_of(store.text(step.wanted))
+    return None
 
 
 def _changed_trust(before: str, after: str) -> list[dict[str, str]]:

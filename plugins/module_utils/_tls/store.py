@@ -37,6 +37,10 @@ class Store:
     def authorities(self) -> str:
         return read_text(self.layout.authorities)
 
+    def authorities_are_public(self) -> bool:
+        """Every user's client must be able to read them."""
+        return stat.S_IMODE(os.stat(self.layout.authorities).st_mode) == int(_CERTIFICATE_MODE, 8)
+
     def text(self, wanted: Wanted) -> str:
         return read_text(self.layout.current(wanted.name).certificate)
 

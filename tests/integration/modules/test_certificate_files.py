@@ -135,6 +135,15 @@ def test_owner_mode_and_the_file_for_haproxy(module: Any, servers: Any, hall: Ha
     assert servers.run("stat", "-L", "-c", "%a", folder / "server/combined.pem").stdout == "600\n"
 
 
+def test_what_somebody_has_spoilt(module: Any, servers: Any, hall: Hall, folder: Path) -> None:
+    issue(module, hall, folder, SERVER)
+    servers.run("sh", "-c", f"sed -i 3d {folder}/server/certificate.pem; chmod 600 {folder}/ca.pem")
+    done = issue(module, hall, folder, SERVER)
+    assert not done["failed"] and actions(done) == {"server": ("issued", "certificate_invalid")}
+    assert servers.run("stat", "-c", "%a", folder / "ca.pem").stdout == "644\n"
+    assert not module("certificate_files", **wish(hall, folder, SERVER))["changed"]
+
+
 def test_authorities_come_and_go_in_three_steps(module: Any, servers: Any, hall: Hall, folder: Path) -> None:
     old, new = (authority(name, begin=hall.begin) for name in ("authority", "new"))
     known = [each.fingerprint for each in certificates_of(old + new)]

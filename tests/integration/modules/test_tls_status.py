@@ -104,7 +104,7 @@ def test_another_authority(module: Any, hall: Hall, server: Any) -> None:
 
 
 def test_a_certificate_that_ends(module: Any, hall: Hall, server: Any) -> None:
-    server.certificate(*hall.files(NODE, days=10.5))
+    server.certificate(*hall.files(NODE, issued=datetime.now(timezone.utc) - timedelta(days=386.5)))
     found = ask(module, hall, server, certificate_file=str(server.data / "server.pem"))
     assert not found["failed"] and codes(found) == ["certificate_expiring"]
     assert found["findings"][0]["message"].endswith("in 10 days.")

@@ -86,7 +86,10 @@ def test_one_that_is_cut_off(cut: int) -> None:
         leaf_of(f"-----BEGIN CERTIFICATE-----\n{short}\n-----END CERTIFICATE-----")
 
 
-def test_its_end() -> None:
-    leaf = leaf_of(certificate(SERVER, days=61))
-    assert not leaf.ends_within(60, NOW)
-    assert leaf.ends_within(60, NOW + timedelta(days=1, seconds=1))
+@pytest.mark.parametrize(
+    ("days", "later", "ends"),
+    [(397, 336, False), (397, 338, True), (61, 2, False), (61, 42, True), (3, 0, False), (3, 2.5, True)],
+)
+def test_its_end(days: float, later: float, ends: bool) -> None:
+    """Sixty days before, or in the last third of a short life."""
+    assert leaf_of(certificate(SERVER, days=days)).ends_within(60, NOW + timedelta(days=later)) is ends

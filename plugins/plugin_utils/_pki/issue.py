@@ -13,18 +13,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+try:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+    from cryptography.x509.oid import NameOID
+except ImportError:  # ansible-core needs it, but ansible-test imports plugins without it
+    pass
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
-from ansible_collections.pgfleet.cluster.plugins.module_utils._tls.certificate import Certificate, is_address
+from ansible_collections.pgfleet.cluster.plugins.module_utils._tls.certificate import USAGES, Certificate, is_address
 from ansible_collections.pgfleet.cluster.plugins.module_utils._tls.wanted import Wanted
 
 #: For clocks of nodes that are behind.
 BACKDATED = timedelta(hours=1)
-_USAGES = {"server": ExtendedKeyUsageOID.SERVER_AUTH, "client": ExtendedKeyUsageOID.CLIENT_AUTH}
+_IDENTIFIERS = {usage: identifier for identifier, usage in USAGES.items()}
 _LEAST_RSA_BITS = 2048
 
 
@@ -109,7 +112,7 @@ def _extensions(wanted: Wanted, key: Any) -> list[tuple[x509.ExtensionType, bool
     found: list[tuple[x509.ExtensionType, bool]] = [
         (x509.BasicConstraints(ca=False, path_length=None), True),
         (_key_usage(encipherment=isinstance(key, rsa.RSAPublicKey)), True),
-        (x509.ExtendedKeyUsage([_USAGES[usage] for usage in wanted.usages]), False),
+        (x509.ExtendedKeyUsage([x509.ObjectIdentifier(_IDENTIFIERS[usage]) for usage in wanted.usages]), False),
         (x509.SubjectKeyIdentifier.from_public_key(key), False),
     ]
     if wanted.names:

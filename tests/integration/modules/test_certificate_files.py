@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -182,3 +183,41 @@ def test_certificates_that_are_given(module: Any, servers: Any, hall: Hall, fold
     for check in (True, False):
         refused = module("certificate_files", check=check, **other)
         assert refused["failed"] and refused["code"] == "certificate_wrong_name" and not Path(f"{folder}2").exists()
+
+
+def test_postgresql_reads_them(module: Any, servers: Any, hall: Hall, folder: Path) -> None:
+    """Server and client over the links, and a renewal by nothing but a reload."""
+    other = {**CLIENT, "name": "other", "common_name": "somebody"}
+    certificates = (SERVER, CLIENT, other)
+    assert not issue(module, hall, folder, *certificates)["failed"]
+    server = servers.primary()
+    server.write_config(
+        ssl="on", ssl_ca_file=folder / "ca.pem", ssl_cert_file=folder / "server/certificate.pem", ssl_key_file=folder / "server/key.pem",
+        ssl_min_protocol_version="TLSv1.3",
+    )  # fmt: skip
+    server.hba("hostssl all replicator 127.0.0.1/32 scram-sha-256 clientcert=verify-full")
+    shown = {"host": "127.0.0.1", "port": server.port, "name": "node1", "ca_file": str(folder / "ca.pem"), "wait": 10}
+    shown["certificate_file"] = str(folder / "server/certificate.pem")
+    before = module("tls_status", **shown)
+    assert not before["failed"], before
+
+    def login(client: str) -> str:
+        words = {
+            "host": "node1", "hostaddr": "127.0.0.1", "port": server.port, "user": "replicator", "dbname": "postgres", "password": "secret",
+            "sslmode": "verify-full", "sslrootcert": folder / "ca.pem", "sslcert": folder / client / "certificate.pem",
+            "sslkey": folder / client / "key.pem", "channel_binding": "require", "passfile": "/nowhere",
+        }  # fmt: skip
+        statement = "SELECT client_dn FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+        conninfo = " ".join(f"{name}='{value}'" for name, value in words.items())
+        command = servers.as_owner(servers.bin_dir() / "psql", "-XAtq", "-c", statement, conninfo)
+        done = subprocess.run(command, check=False, capture_output=True, text=True, cwd="/", timeout=60)
+        return (done.stdout + done.stderr).strip()
+
+    assert login("replication") == "/O=shop/OU=node1/CN=replicator"
+    assert "password authentication failed" in login("other"), "the server's words for somebody else's certificate"
+    wider = ({**SERVER, "names": ["node1", "127.0.0.1", "db"]}, {**CLIENT, "unit": "node9"}, other)
+    assert issue(module, hall, folder, *wider)["changed"]
+    server.ctl("reload")
+    after = module("tls_status", **shown)
+    assert not after["failed"] and after["server"]["certificate"]["names"] == ["node1", "127.0.0.1", "db"]
+    assert login("replication") == "/O=shop/OU=node9/CN=replicator"

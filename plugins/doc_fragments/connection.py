@@ -11,6 +11,13 @@ options:
     type: str
     default: ""
     aliases: [host]
+  login_hostaddr:
+    description:
+      - Address to connect to, so that no name has to be looked up. O(login_host) is then the name that the server's certificate must have
+        and by which the password file is searched.
+    type: str
+    default: ""
+    aliases: [hostaddr]
   login_port:
     description: Port of the server; for a Unix-domain socket also the number in its name.
     type: int
@@ -43,6 +50,19 @@ options:
     description: File with the certificates of the authorities that may have signed the server's certificate.
     type: path
     aliases: [ssl_rootcert]
+  ssl_cert:
+    description: File with the certificate that O(login_user) shows where the server asks for one (C(clientcert=verify-full)). Its common name is the role's.
+    type: path
+  ssl_key:
+    description: File with the private key of O(ssl_cert). It must belong to the user of the task and have the mode C(0600).
+    type: path
+  channel_binding:
+    description:
+      - Whether a SCRAM login must be bound to the TLS connection, so that nobody between client and server can pass it on.
+        V(require) refuses servers that do not offer it.
+    type: str
+    default: prefer
+    choices: [disable, prefer, require]
   connect_timeout:
     description: Seconds to wait for a connection.
     type: int

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+CHANNEL_BINDINGS = ("disable", "prefer", "require")
 SSL_MODES = ("allow", "disable", "prefer", "require", "verify-ca", "verify-full")
 
 
@@ -13,6 +14,7 @@ def connection_spec(**more: Any) -> dict[str, Any]:
     """The argument spec of a module that connects to a server, with its own options added."""
     spec: dict[str, Any] = {
         "login_host": {"type": "str", "default": "", "aliases": ["host"]},
+        "login_hostaddr": {"type": "str", "default": "", "aliases": ["hostaddr"]},
         "login_port": {"type": "int", "default": 5432, "aliases": ["port"]},
         "login_unix_socket": {"type": "str", "default": "", "aliases": ["unix_socket"]},
         "login_user": {"type": "str", "default": "postgres", "aliases": ["login"]},
@@ -20,6 +22,9 @@ def connection_spec(**more: Any) -> dict[str, Any]:
         "login_db": {"type": "str", "default": "postgres"},
         "ssl_mode": {"type": "str", "default": "prefer", "choices": list(SSL_MODES)},
         "ca_cert": {"type": "path", "aliases": ["ssl_rootcert"]},
+        "ssl_cert": {"type": "path"},
+        "ssl_key": {"type": "path"},
+        "channel_binding": {"type": "str", "default": "prefer", "choices": list(CHANNEL_BINDINGS)},
         "connect_timeout": {"type": "int", "default": 10},
     }
     spec.update(more)

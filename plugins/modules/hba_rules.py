@@ -61,6 +61,12 @@ options:
     type: list
     elements: str
     default: []
+  client_certificates:
+    description:
+      - Whether the logins of O(nodes) must be over TLS and show a certificate of the role beside the password (C(clientcert=verify-full)).
+      - The servers need C(ssl_ca_file), and every standby its certificate in C(primary_conninfo), before this is true.
+    type: bool
+    default: false
   replication_user:
     description: Role that standbys log in as.
     type: str
@@ -171,6 +177,7 @@ def main() -> NoReturn:
             "state": {"type": "str", "default": "present", "choices": ["present", "absent"]},
             "rules": {"type": "list", "elements": "raw", "default": []},
             "nodes": {"type": "list", "elements": "str", "default": []},
+            "client_certificates": {"type": "bool", "default": False},
             "replication_user": {"type": "str", "default": "replicator"},
             "rewind_user": {"type": "str", "default": "pgfleet_rewind"},
         },

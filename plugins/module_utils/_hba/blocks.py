@@ -19,7 +19,7 @@ def wanted_blocks(params: Mapping[str, Any]) -> WantedBlocks:
     if params["block"] != FLEET:
         return WantedBlocks({params["block"]: own if params["state"] == "present" else []}, absent)
     logins = (("replication", params["replication_user"]), ("postgres", params["rewind_user"]))
-    first, last = fleet_rules(params["nodes"], logins, own)
+    first, last = fleet_rules(params["nodes"], logins, own, params["client_certificates"])
     if params["state"] == "absent":
         first, last = [], []
     return WantedBlocks({FLEET: first, LAST: last}, absent, logins)

@@ -168,21 +168,28 @@ def _without(foreign: str, meanings: set[tuple[object, ...]]) -> str:
 
 
 def fleet_rules(
-    nodes: Iterable[str], logins: Sequence[tuple[str, str]], own: Sequence[Rule] = ()
+    nodes: Iterable[str], logins: Sequence[tuple[str, str]], own: Sequence[Rule] = (), certificates: bool = False
 ) -> tuple[list[Rule], list[Rule]]:
     """The rules of a node of a fleet: those before all other lines, and the one behind them.
 
     Every node may lead, so each lets every other in: standbys for replication only, and the role of a rewind.
     """
+    rule = certified_rule if certificates else login_rule
     first = [Rule(LOCAL, (Word("all"),), (Word("postgres"),), "", "peer")]
     addresses = list(dict.fromkeys(map(machine_address, nodes)))
-    first += [login_rule(database, user, address) for database, user in logins for address in addresses]
+    first += [rule(database, user, address) for database, user in logins for address in addresses]
     return [*first, *own], [Rule(LOCAL, (Word("all"),), (Word("all"),), "", "peer")]
 
 
 def login_rule(database: str, user: str, address: str) -> Rule:
     """A login over TCP with a password."""
     return Rule("host", (Word(database),), (user_word(user),), address, "scram-sha-256")
+
+
+def certified_rule(database: str, user: str, address: str) -> Rule:
+    """A login over TLS with a password and a certificate of the role."""
+    words = (Word(database),), (user_word(user),)
+    return Rule("hostssl", *words, address, "scram-sha-256", (("clientcert", "verify-full"),))
 
 
 def user_word(user: str) -> Word:

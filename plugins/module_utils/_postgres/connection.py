@@ -73,9 +73,14 @@ REFUSALS = (
         "Wait until the server has started, then try again.",
     ),
     (
-        r"server does not support SSL|SSL error|certificate",
+        r"requires a valid client certificate|certificate authentication failed",
+        "client_certificate",
+        "Give ssl_cert and ssl_key: a certificate for this role, signed by an authority that the server trusts.",
+    ),
+    (
+        r"server does not support SSL|SSL error|certificate|channel binding",
         "tls_failed",
-        "Check ssl_mode, ca_cert and the server's certificate.",
+        "Check ssl_mode, ca_cert, channel_binding and the server's certificate.",
     ),
     (r"could not fork", "login_refused", "The machine is out of processes or memory; its log says more."),
     (
@@ -91,6 +96,12 @@ def require_psycopg2(module: AnsibleModule) -> None:
     """Fail with Ansible's usual sentence when psycopg2 is not there."""
     if PSYCOPG2_ERROR:
         module.fail_json(msg=missing_required_lib("psycopg2"), exception=PSYCOPG2_ERROR)
+
+
+#: What a server also says of a certificate whose common name is another role's.
+_SOMEBODY_ELSES = (
+    " Where the rule asks for a certificate, the common name of the one in ssl_cert must be the role's name."
+)
 
 
 def explain_refusal(text: str) -> tuple[str, str]:
@@ -191,6 +202,7 @@ def _reserved(kwargs: dict[str, Any]) -> Any:
 def refused(login: Login, words: str, replication: bool = False) -> ConnectFailed:
     """The error for a login that the server, or the way to it, refused in these words."""
     code, remedy = explain_refusal(words)
+    remedy += _SOMEBODY_ELSES if login.ssl_cert and code == "wrong_password" else ""
     purpose = " for replication" if replication else ""
     verb = "gave no answer to" if code == ConnectFailed.code else "refused"
     return ConnectFailed(

@@ -14,13 +14,17 @@ from .recovery import DEAD_PEER, Recovery
 _OPTIONS = {
     "login_host": "host", "login_port": "port", "login_unix_socket": "unix_socket", "login_user": "user",
     "login_password": "password", "login_db": "database", "ssl_mode": "ssl_mode", "ca_cert": "ca_cert",
-    "connect_timeout": "connect_timeout", "passfile": "passfile",
+    "connect_timeout": "connect_timeout", "passfile": "passfile", "login_hostaddr": "hostaddr", "ssl_cert": "ssl_cert",
+    "ssl_key": "ssl_key", "channel_binding": "channel_binding",
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Login:
-    """The way to a server, and who logs in. ``session_name`` is what the server calls the session."""
+    """The way to a server, and who logs in. ``session_name`` is what the server calls the session.
+
+    With ``hostaddr`` nobody looks up ``host``: it is the name in the server's certificate and in the password file.
+    """
 
     host: str = ""
     port: int = 5432
@@ -32,6 +36,10 @@ class Login:
     ca_cert: str | None = None
     connect_timeout: int = 10
     passfile: str | None = None
+    hostaddr: str = ""
+    ssl_cert: str | None = None
+    ssl_key: str | None = None
+    channel_binding: str = "prefer"
     session_name: str = "pgfleet"
 
     @classmethod
@@ -55,15 +63,27 @@ class Login:
         return DEAD_PEER if self.host else {}
 
     @property
-    def pairs(self) -> dict[str, str]:
-        """The libpq parameters that lead to the server and notice when it is gone, without any password."""
+    def reached_at(self) -> str:
+        """Where the connection goes: an address where one is given."""
+        return self.hostaddr or self.place
+
+    @property
+    def tls(self) -> dict[str, str]:
+        """The libpq parameters of its encryption (manual: SSL Support). What is libpq's own default is left out."""
+        binding = "" if self.channel_binding == "prefer" else self.channel_binding
         wanted = {
-            "user": self.user,
-            "host": self.place,
-            "port": self.port,
             "sslmode": self.ssl_mode,
             "sslrootcert": self.ca_cert,
+            "sslcert": self.ssl_cert,
+            "sslkey": self.ssl_key,
+            "channel_binding": binding,
         }
+        return {name: value for name, value in wanted.items() if value}
+
+    @property
+    def pairs(self) -> dict[str, str]:
+        """The libpq parameters that lead to the server and notice when it is gone, without any password."""
+        wanted = {"user": self.user, "host": self.place, "hostaddr": self.hostaddr, "port": self.port, **self.tls}
         return {**{name: str(value) for name, value in wanted.items() if value}, **self.keepalive}
 
     @property
@@ -71,13 +91,13 @@ class Login:
         """Arguments for psycopg2."""
         wanted = {
             "host": self.place,
+            "hostaddr": self.hostaddr,
             "port": self.port,
             "user": self.user,
             "password": self.password,
             "dbname": self.database,
-            "sslmode": self.ssl_mode,
-            "sslrootcert": self.ca_cert,
             "passfile": self.passfile,
+            **self.tls,
             "connect_timeout": self.connect_timeout,
             "application_name": self.session_name,
         }

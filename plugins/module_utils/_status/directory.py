@@ -82,7 +82,7 @@ def _understood(login: Login, path: str | None) -> str:
     """The answer of a server whose words are not known, in another language for example."""
     if not login.place:
         return REFUSED
-    reply = knock(login.place, login.port, login.user, login.database, _KNOCK_SECONDS)
+    reply = knock(login.reached_at, login.port, login.user, login.database, _KNOCK_SECONDS)
     return answer_of_sqlstate(reply.sqlstate, read_pid_file(path).state if path else "")
 
 

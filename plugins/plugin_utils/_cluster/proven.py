@@ -24,7 +24,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.login im
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.settings import write_settings
 from ansible_collections.pgfleet.cluster.plugins.module_utils._status.values import PRIMARY, STANDBY, STREAMING
 
-_HBA_DEFAULTS = {"block": FLEET, "state": "present"}
+_HBA_DEFAULTS = {"block": FLEET, "state": "present", "client_certificates": False}
 _HBA_MODE = "0640"
 _PASSFILE_MODE = "0600"
 #: Results of the tasks by which a deployment changes a node.

@@ -23,7 +23,7 @@ FOREIGN = "# mine\nhost all all 10.1.0.0/16 md5\n"
 
 
 def written(options: dict[str, Any], foreign: str = FOREIGN) -> dict[str, Any]:
-    wanted = wanted_blocks({"block": FLEET, "state": "present", **options})
+    wanted = wanted_blocks({"block": FLEET, "state": "present", "client_certificates": False, **options})
     text = plan_text(foreign, "path", wanted)
     return {"rules": {"text": text, "owner": "postgres", "mode": "0640", "unfinished": False}}
 
@@ -35,6 +35,7 @@ RULES: dict[str, tuple[dict[str, Any], dict[str, Any], bool]] = {
     "nothing known": ({}, HBA, False),
     "another node": (written(HBA), {**HBA, "nodes": ["10.0.0.1", "10.0.0.3"]}, False),
     "another role": (written(HBA), {**HBA, "replication_user": "other"}, False),
+    "certificates from now on": (written(HBA), {**HBA, "client_certificates": True}, False),
     "a new rule": (written(HBA), {**HBA, "rules": [OWN]}, False),
     "a rule to go": (written(HBA, "host all app samenet scram-sha-256\n"), {**HBA, "rules": [{**OWN, "state": "absent"}]}, False),
     "a wrong rule": (written(HBA), {**HBA, "rules": [{**OWN, "method": "nope"}]}, False),

@@ -146,6 +146,16 @@ def test_the_rules_of_a_fleet() -> None:
     assert [rule.line() for rule in last] == ["local all all peer"]
 
 
+def test_logins_that_must_show_a_certificate() -> None:
+    first, last = fleet_rules(["192.0.2.1"], LOGINS, certificates=True)
+    assert [rule.line() for rule in first] == [
+        "local all postgres peer",
+        "hostssl replication replicator 192.0.2.1/32 scram-sha-256 clientcert=verify-full",
+        "hostssl postgres pgfleet_rewind 192.0.2.1/32 scram-sha-256 clientcert=verify-full",
+    ]
+    assert [rule.line() for rule in last] == ["local all all peer"]
+
+
 def test_rules_that_are_there_twice_or_never_match() -> None:
     own = wanted_rules([rule(), rule(comment="again"), rule(method="md5"), rule(users='"app"')])[0]
     assert [item.line() for item in unique(own)] == [

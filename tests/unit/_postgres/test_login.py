@@ -50,3 +50,22 @@ def test_a_standby_follows_by_its_passfile_and_slot() -> None:
     recovery = Following.from_params(given).recovery
     assert (recovery.conninfo["passfile"], recovery.slot) == ("/pass", "a")
     assert "application_name" not in recovery.conninfo
+
+
+def test_tls_as_libpq_calls_it() -> None:
+    login = Login(
+        "node1",
+        hostaddr="192.0.2.1",
+        ssl_mode="verify-full",
+        ca_cert="/ca",
+        ssl_cert="/c",
+        ssl_key="/k",
+        channel_binding="require",
+    )
+    wanted = {
+        "host": "node1", "hostaddr": "192.0.2.1", "sslmode": "verify-full", "sslrootcert": "/ca", "sslcert": "/c",
+        "sslkey": "/k", "channel_binding": "require",
+    }  # fmt: skip
+    assert wanted.items() <= login.pairs.items()
+    assert wanted.items() <= login.kwargs.items()
+    assert (login.reached_at, login.place, login.address) == ("192.0.2.1", "node1", "node1:5432")

@@ -10,6 +10,17 @@ CHANNEL_BINDINGS = ("disable", "prefer", "require")
 SSL_MODES = ("allow", "disable", "prefer", "require", "verify-ca", "verify-full")
 
 
+def tls_spec() -> dict[str, Any]:
+    """The options of an encrypted connection (manual: SSL Support)."""
+    return {
+        "ssl_mode": {"type": "str", "default": "prefer", "choices": list(SSL_MODES)},
+        "ca_cert": {"type": "path", "aliases": ["ssl_rootcert"]},
+        "ssl_cert": {"type": "path"},
+        "ssl_key": {"type": "path"},
+        "channel_binding": {"type": "str", "default": "prefer", "choices": list(CHANNEL_BINDINGS)},
+    }
+
+
 def connection_spec(**more: Any) -> dict[str, Any]:
     """The argument spec of a module that connects to a server, with its own options added."""
     spec: dict[str, Any] = {
@@ -20,12 +31,8 @@ def connection_spec(**more: Any) -> dict[str, Any]:
         "login_user": {"type": "str", "default": "postgres", "aliases": ["login"]},
         "login_password": {"type": "str", "default": "", "no_log": True},
         "login_db": {"type": "str", "default": "postgres"},
-        "ssl_mode": {"type": "str", "default": "prefer", "choices": list(SSL_MODES)},
-        "ca_cert": {"type": "path", "aliases": ["ssl_rootcert"]},
-        "ssl_cert": {"type": "path"},
-        "ssl_key": {"type": "path"},
-        "channel_binding": {"type": "str", "default": "prefer", "choices": list(CHANNEL_BINDINGS)},
         "connect_timeout": {"type": "int", "default": 10},
+        **tls_spec(),
     }
     spec.update(more)
     return spec

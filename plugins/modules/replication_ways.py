@@ -19,7 +19,8 @@ options:
     required: true
     suboptions:
       name: {description: How messages name it., type: str, required: true}
-      address: {description: How it is reached., type: str, required: true}
+      address: {description: 'How it is reached, and the name that its certificate must have.', type: str, required: true}
+      hostaddr: {description: 'Address to connect to, so that nobody looks up C(address).', type: str, default: ""}
       port: {description: Its port., type: int, default: 5432}
       slot: {description: Physical slot that must be there. Servers before 15 are not asked for it., type: str}
   origin:
@@ -46,6 +47,18 @@ options:
   ca_cert:
     description: File with the certificates of the authorities that may have signed the servers' certificates.
     type: path
+    aliases: [ssl_rootcert]
+  ssl_cert:
+    description: File with the certificate that O(login_user) shows.
+    type: path
+  ssl_key:
+    description: File with the private key of O(ssl_cert), C(0600).
+    type: path
+  channel_binding:
+    description: Whether the password must be bound to the TLS connection, as in libpq.
+    type: str
+    default: prefer
+    choices: [disable, prefer, require]
   connect_timeout:
     description: Seconds to wait for each connection.
     type: int
@@ -89,7 +102,7 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import SSL_MODES
+from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import tls_spec
 from ansible_collections.pgfleet.cluster.plugins.module_utils._main import conclude
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.connection import require_psycopg2
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.login import Login
@@ -109,6 +122,7 @@ def main() -> NoReturn:
     target = {
         "name": {"type": "str", "required": True},
         "address": {"type": "str", "required": True},
+        "hostaddr": {"type": "str", "default": ""},
         "port": {"type": "int", "default": 5432},
         "slot": {"type": "str"},
     }
@@ -119,9 +133,8 @@ def main() -> NoReturn:
             "on_failure": {"type": "str", "default": "fail", "choices": ["fail", "report"]},
             "login_user": {"type": "str", "default": "replicator"},
             "passfile": {"type": "path"},
-            "ssl_mode": {"type": "str", "default": "prefer", "choices": list(SSL_MODES)},
-            "ca_cert": {"type": "path"},
             "connect_timeout": {"type": "int", "default": 5},
+            **tls_spec(),
         },
         supports_check_mode=True,
     )

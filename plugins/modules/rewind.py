@@ -39,6 +39,12 @@ options:
     description: Password of O(rewind_user). Handed over in a file that has no name. Empty means that libpq finds it, or that none is needed.
     type: str
     default: ""
+  rewind_ssl_cert:
+    description: File with the certificate that O(rewind_user) shows; O(ssl_cert) is that of O(login_user). Without it pg_rewind shows that one.
+    type: path
+  rewind_ssl_key:
+    description: File with the private key of O(rewind_ssl_cert).
+    type: path
   on_impossible:
     description: Whether an impossible rewind is a failure, or only reported in RV(action).
     type: str
@@ -182,10 +188,13 @@ def main() -> NoReturn:
             data_directory={"type": "path", "required": True, "aliases": ["dest", "path", "pgdata"]},
             rewind_user={"type": "str", "default": ""},
             rewind_password={"type": "str", "default": "", "no_log": True},
+            rewind_ssl_cert={"type": "path"},
+            rewind_ssl_key={"type": "path"},
             on_impossible={"type": "str", "default": "fail", "choices": ["fail", "report"]},
             config_file={"type": "path"},
             bin_dir={"type": "path"},
         ),
+        required_together=[("rewind_ssl_cert", "rewind_ssl_key")],
         supports_check_mode=True,
     )
     require_psycopg2(module)

@@ -88,8 +88,11 @@ class Rewind(Workflow[RewindLook]):
         return _rehearsed(found, self._rewinding(found))
 
     def _rewinding(self, found: RewindLook) -> Rewinding:
-        user = self.params["rewind_user"] or self.login.user
-        login = replace(self.login, user=user, password=self.params["rewind_password"])
+        params = self.params
+        user = params["rewind_user"] or self.login.user
+        login = replace(self.login, user=user, password=params["rewind_password"])
+        if params["rewind_ssl_cert"]:
+            login = replace(login, ssl_cert=params["rewind_ssl_cert"], ssl_key=params["rewind_ssl_key"])
         return Rewinding(login, self.dest, found.bin_dir)
 
     def settle(self) -> None:

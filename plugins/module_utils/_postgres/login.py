@@ -69,7 +69,7 @@ class Login:
 
     @property
     def tls(self) -> dict[str, str]:
-        """The libpq parameters of its encryption (manual: SSL Support). What is libpq's own default is left out."""
+        """The libpq parameters of its encryption (manual: SSL Support); a socket has none, and libpq's own default is left out."""
         binding = "" if self.channel_binding == "prefer" else self.channel_binding
         wanted = {
             "sslmode": self.ssl_mode,
@@ -78,6 +78,8 @@ class Login:
             "sslkey": self.ssl_key,
             "channel_binding": binding,
         }
+        if not self.host:
+            wanted = {"sslmode": self.ssl_mode}
         return {name: value for name, value in wanted.items() if value}
 
     @property

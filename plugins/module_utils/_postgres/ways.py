@@ -56,7 +56,7 @@ def try_ways(targets: Sequence[Mapping[str, Any]], login: Login) -> tuple[Way, .
 
 
 def _try(target: Mapping[str, Any], login: Login) -> Way:
-    there = replace(login, host=target["address"], port=target["port"])
+    there = replace(login, host=target["address"], hostaddr=target["hostaddr"], port=target["port"])
     began = time.monotonic()
     while True:
         error = _refusal(there, target.get("slot"))

@@ -15,18 +15,27 @@ SERVER = Wanted("server", "node1", names=("node1",))
 FOLLOWER = "SELECT application_name, state, ssl, client_dn FROM pg_stat_replication JOIN pg_stat_ssl USING (pid)"
 
 
-@pytest.fixture(scope="module")
-def primary(shared_servers: Any, hall: Hall) -> Any:
-    """It lets standbys in by password and certificate only."""
-    made = shared_servers.primary()
-    made.write_config(
+CERTIFIED = [
+    f"hostssl {database} {role} 127.0.0.1/32 scram-sha-256 clientcert=verify-full"
+    for database, role in (("replication", "replicator"), ("postgres", "rewinder"))
+]
+
+
+def encrypted(server: Any, hall: Hall) -> Any:
+    """It lets standbys and rewinds in by password and certificate only."""
+    server.write_config(
         ssl="on", ssl_cert_file="server.pem", ssl_key_file="server.key", ssl_ca_file=str(hall.ca_file),
         ssl_min_protocol_version="TLSv1.3",
     )  # fmt: skip
-    made.certificate(*hall.files(SERVER))
-    made.hba("hostssl replication replicator 127.0.0.1/32 scram-sha-256 clientcert=verify-full")
-    until(lambda: made.psql("SHOW ssl") == "on", "the server has taken its certificate")
-    return made
+    server.certificate(*hall.files(SERVER))
+    server.hba(*CERTIFIED)
+    until(lambda: server.psql("SHOW ssl") == "on", "the server has taken its certificate")
+    return server
+
+
+@pytest.fixture(scope="module")
+def primary(shared_servers: Any, hall: Hall) -> Any:
+    return encrypted(shared_servers.primary(), hall)
 
 
 def shown(servers: Any, hall: Hall, wanted: Wanted) -> dict[str, str]:
@@ -39,18 +48,22 @@ def shown(servers: Any, hall: Hall, wanted: Wanted) -> dict[str, str]:
     return paths
 
 
-@pytest.fixture
-def options(shared_servers: Any, hall: Hall, primary: Any) -> dict[str, Any]:
+def login(servers: Any, hall: Hall, server: Any) -> dict[str, Any]:
     """Nobody looks up node1; that the server proves to be it is what verify-full asks for."""
     return {
-        **primary.replicator,
+        **server.replicator,
         "login_host": "node1",
         "login_hostaddr": "127.0.0.1",
         "ssl_mode": "verify-full",
         "ca_cert": str(hall.ca_file),
         "channel_binding": "require",
-        **shown(shared_servers, hall, Wanted("replication", "replicator", usages=("client",))),
+        **shown(servers, hall, Wanted("replication", "replicator", usages=("client",))),
     }
+
+
+@pytest.fixture
+def options(shared_servers: Any, hall: Hall, primary: Any) -> dict[str, Any]:
+    return login(shared_servers, hall, primary)
 
 
 def clone(servers: Any, name: str) -> dict[str, str]:
@@ -113,3 +126,36 @@ def test_a_password_that_could_be_passed_on_is_not_given(shared_servers: Any, mo
     login = {**plain.replicator, "channel_binding": "require", "ssl_mode": "prefer"}
     found = module("basebackup", check=True, **clone(shared_servers, "e"), **login)
     assert found["failed"] and found["code"] == "tls_failed", found
+
+
+def test_a_rewind_shows_the_certificates_of_both_its_roles(servers: Any, hall: Hall, module: Any) -> None:
+    old = encrypted(servers.primary(wal_keep_size="64MB"), hall)
+    new = encrypted(servers.standby(old, wal_keep_size="64MB"), hall)
+    until(lambda: old.psql("SELECT state FROM pg_stat_replication") == "streaming")
+    new.psql("SELECT pg_promote()")
+    old.psql("CREATE TABLE mine AS SELECT 1 AS n")
+    old.stop()
+    new.psql("CREATE ROLE rewinder SUPERUSER LOGIN PASSWORD 'hush'")
+    new.psql("CHECKPOINT")
+    wanted = {
+        **login(servers, hall, new), "data_directory": str(old.data), "passfile": str(servers.folder / "old.pass"),
+        "rewind_user": "rewinder", "rewind_password": "hush",
+    }  # fmt: skip
+    servers.run("sh", "-c", f"umask 077; echo 'node1:{new.port}:*:replicator:secret' > '{wanted['passfile']}'")
+    ways = [{"name": "new", "address": "node1", "hostaddr": "127.0.0.1", "port": new.port}]
+    tls = {name: wanted[name] for name in ("passfile", "ssl_mode", "ca_cert", "ssl_cert", "ssl_key", "channel_binding")}
+    assert module("replication_ways", targets=ways, **tls)["failed"] is False
+    refused = module("rewind", check=True, **wanted)
+    assert refused["failed"] and refused["code"] == "wrong_password", refused
+    own = shown(servers, hall, Wanted("rewind", "rewinder", usages=("client",)))
+    certified = {**wanted, "rewind_ssl_cert": own["ssl_cert"], "rewind_ssl_key": own["ssl_key"]}
+    done = module("rewind", **certified)
+    assert (done["action"], done["reason"]) == ("rewound", "diverged"), done
+    old.write_config()  # pg_rewind has brought the other server's own file
+    old.start()
+    until(
+        lambda: (
+            new.psql("SELECT ssl, client_dn FROM pg_stat_replication JOIN pg_stat_ssl USING (pid)")
+            == "t|/O=shop/CN=replicator"
+        )
+    )

@@ -2,6 +2,8 @@
 # MIT License (see LICENSE or https://opensource.org/license/mit)
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import connection_spec
@@ -68,4 +70,6 @@ def test_tls_as_libpq_calls_it() -> None:
     }  # fmt: skip
     assert wanted.items() <= login.pairs.items()
     assert wanted.items() <= login.kwargs.items()
+    socket = replace(login, host="", hostaddr="", unix_socket="/run")
+    assert not {"sslcert", "sslkey", "channel_binding", "sslrootcert"} & set(socket.pairs)
     assert (login.reached_at, login.place, login.address) == ("192.0.2.1", "node1", "node1:5432")

@@ -22,6 +22,7 @@ SPEC: dict[str, Any] = {
     "passphrase": {"type": "str", "default": "", "no_log": True},
     "days": {"type": "int", "default": 397},
     "renew_before": {"type": "int", "default": 60},
+    "renew": {"type": "bool", "default": False},
     "directory": {"type": "path", "required": True},
     "owner": {"type": "str", "default": "postgres"},
     "certificates": spec_of_certificates(),
@@ -48,7 +49,7 @@ class ActionModule(ActionBase):
     def _keep(self, source: Source, options: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Two calls where something is to be issued, and one where all is in order."""
         arguments = {
-            **{name: options[name] for name in ("directory", "owner", "renew_before")},
+            **{name: options[name] for name in ("directory", "owner", "renew_before", "renew")},
             **source.trust(),
             "certificates": source.wanted(),
         }

@@ -13,6 +13,11 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._host.files import differing
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.passfile import passfile_text
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.certificates import (
+    adopted_nodes,
+    have_certificates,
+    show_certificates,
+)
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.proven import at_rest, follows, rules_are_there
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.report import fleet_document, fleet_tables
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.restart import highest_of_each
@@ -80,15 +85,18 @@ def refused_logins(names: Iterable[str], hostvars: Mapping[str, Any], result: st
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
+            "adopted_nodes": adopted_nodes,
             "at_rest": at_rest,
             "files_that_differ": speaking(differing),
             "fleet_members": members_of,
             "follows": follows,
+            "have_certificates": have_certificates,
             "highest_of_each": lambda given: highest_of_each(list(given)),
             "passfile_text": text_of_passfile,
             "refused_logins": refused_logins,
             "report": report,
             "rules_are_there": rules_are_there,
+            "show_certificates": show_certificates,
             "stale_passfiles": stale_passfiles,
             "status_table": speaking(fleet_tables),
         }

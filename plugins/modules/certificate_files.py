@@ -89,6 +89,10 @@ options:
     description: Days before its end from which a certificate is issued again.
     type: float
     default: 60
+  renew:
+    description: Whether every certificate is issued again, with a new key. Every run with it does so. Given ones stay.
+    type: bool
+    default: false
   issued:
     description: Certificates to put into force.
     type: list
@@ -206,6 +210,7 @@ def main() -> NoReturn:
             "signer": {"type": "str", "default": ""},
             "known": {"type": "list", "elements": "str", "default": []},
             "renew_before": {"type": "float", "default": 60},
+            "renew": {"type": "bool", "default": False},
             "issued": {
                 "type": "list",
                 "elements": "dict",

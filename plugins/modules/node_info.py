@@ -296,6 +296,7 @@ replaced:
 """
 
 import glob
+import os
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
@@ -341,6 +342,15 @@ def login_of(place: dict[str, Any]) -> tuple[Login, OnMachine]:
     return Login(unix_socket=way["unix_socket_directory"], port=way["port"]), where
 
 
+def findings_of_certificates(config_directory: str) -> list[dict[str, Any]]:
+    """Read only where there are some: a module compiles what it imports in every call."""
+    if not os.path.isdir(f"{config_directory}/pki"):
+        return []
+    from ansible_collections.pgfleet.cluster.plugins.module_utils._node.certificates import certificate_findings
+
+    return certificate_findings(config_directory)
+
+
 def run(params: dict[str, Any]) -> dict[str, Any]:
     release = parse_os_release(read_text("/etc/os-release"))
     version = choose_version(params["version"], release, params["releases"])
@@ -350,7 +360,7 @@ def run(params: dict[str, Any]) -> dict[str, Any]:
     place["unit"] = unit if service_manager() == "systemd" else ""
     server = ask_server(params["owner"], *login_of(place)) if params["unix_socket_directory"] else None
     if server:
-        server["findings"] += place["differences"]
+        server["findings"] += place["differences"] + findings_of_certificates(place["config_directory"])
     return {
         "os": {
             "id": release.get("ID"),

@@ -62,6 +62,11 @@ def hidden(conninfo: str) -> str:
     return make_conninfo({**pairs, "password": "********"}) if "password" in pairs else conninfo
 
 
+def _is_ours(name: str, value: str) -> bool:
+    """Parameters that only verified TLS needs; pg_basebackup writes ``channel_binding=prefer`` by itself."""
+    return name in ("sslrootcert", "sslcert", "sslkey") or (name, value) == ("channel_binding", "require")
+
+
 @dataclass(frozen=True)
 class Recovery:
     """What a standby follows, and how. Empty slot: whatever slot is set, or none, is left as it is."""
@@ -80,7 +85,9 @@ class Recovery:
         pairs = parse_conninfo(found.get("primary_conninfo", ""))
         wanted = {**self.conninfo, **{name: pairs[name] for name in DEAD_PEER if name in pairs}}
         overruled = "passfile" in self.conninfo and pairs.pop("password", None) is not None
-        if overruled or any(pairs.get(name) != value for name, value in wanted.items()):
+        unwanted = [name for name, value in pairs.items() if name not in wanted and _is_ours(name, value)]
+        pairs = {name: value for name, value in pairs.items() if name not in unwanted}
+        if overruled or unwanted or any(pairs.get(name) != value for name, value in wanted.items()):
             needed["primary_conninfo"] = make_conninfo({**pairs, **wanted})
         if self.slot and found.get("primary_slot_name") != self.slot:
             needed["primary_slot_name"] = self.slot

@@ -17,13 +17,14 @@ WRONG_NAME, WRONG_USAGE = "certificate_wrong_name", "certificate_wrong_usage"
 OTHER_AUTHORITY, UNTRUSTED = "certificate_other_authority", "certificate_untrusted"
 MISSING, INVALID = "certificate_missing", "certificate_invalid"
 KEY_MISMATCH, KEY_MODE = "key_mismatch", "key_mode"
+ROTATED = "certificate_rotated"
 NOT_LOADED, DIFFERS = "certificate_not_loaded", "certificate_differs"
 UNREACHABLE, NO_TLS, TLS_FAILED, TLS_OLD = "unreachable", "tls_not_offered", "tls_failed", "tls_version_too_old"
 
 #: Every code of this file and what to do about it. docs/reason-codes.md explains each.
 REMEDIES = {
-    EXPIRED: "Renew it, and reload the server.",
-    EXPIRING: "Renew it before it ends, and reload the server.",
+    EXPIRED: "Renew it (site.yml, where the collection has issued it), and reload the server.",
+    EXPIRING: "Renew it before it ends (site.yml, where the collection has issued it), and reload the server.",
     NOT_YET: "Set the clocks right: of this machine, and of the one that issued the certificate.",
     WRONG_NAME: "Issue one that has every name and address by which the server is reached.",
     WRONG_USAGE: "Issue one that is for this purpose.",
@@ -33,6 +34,7 @@ REMEDIES = {
     INVALID: "Replace it by a certificate in the PEM format.",
     KEY_MISMATCH: "Put the key beside the certificate that it was made for; the server goes on with the ones it has loaded.",
     KEY_MODE: "Only its user may read a key (0600), or, where root owns it, its group, too (0640).",
+    ROTATED: "Nothing has to be done; it was asked for.",
     DIFFERS: "Install the one that was given.",
     UNREACHABLE: "Start the server; check address, port and what lies between.",
     NO_TLS: "Set ssl to on, with a certificate and its key, and reload the server.",

@@ -40,7 +40,8 @@ def keep(
 ) -> dict[str, Any]:
     """Install what was issued, repair what drifted, and ask for what is missing. Authorities come first: they make peers acceptable."""
     trusted, issued = params["trusted"], {each["name"]: each for each in params["issued"]}
-    steps = [plan_step(each, store.found(each, params["signer"]), now, params["renew_before"]) for each in wanted]
+    how = now, params["renew_before"], params["renew"]
+    steps = [plan_step(each, store.found(each, params["signer"]), *how) for each in wanted]
     for step in steps:
         if step.action == ISSUE and step.wanted.given:
             _check_given(step.wanted, issued.get(step.wanted.name), trusted, now)

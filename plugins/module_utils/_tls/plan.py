@@ -18,6 +18,7 @@ from .flaws import (
     KEY_MODE,
     MISSING,
     NOT_ITS_KEY,
+    ROTATED,
     WRONG_NAME,
     WRONG_USAGE,
     CertificateRefused,
@@ -66,8 +67,11 @@ class Step:
         }
 
 
-def plan_step(wanted: Wanted, found: Found, now: datetime, renew_before: float) -> Step:
-    """Issue where the certificate is not what it should be, repair where only owner and mode of its files differ."""
+def plan_step(wanted: Wanted, found: Found, now: datetime, renew_before: float, renew: bool = False) -> Step:
+    """Issue where the certificate is not what it should be, repair where only owner and mode of its files differ.
+
+    ``renew`` issues one in any case; what was given stays what was given.
+    """
     what = f"Certificate '{wanted.name}'"
     if not found.text or not found.key:
         return Step(wanted, ISSUE, (Flaw(MISSING, f"{what} is not there."),))
@@ -78,6 +82,8 @@ def plan_step(wanted: Wanted, found: Found, now: datetime, renew_before: float) 
     flaws = tuple(
         _given_flaws(wanted, found, leaf, what) if wanted.given else _own_flaws(wanted, found, leaf, now, renew_before)
     )
+    if renew and not wanted.given:
+        flaws = (*flaws, Flaw(ROTATED, f"{what} is rotated."))
     if flaws:
         return Step(wanted, ISSUE, flaws, leaf)
     drifted = tuple(Flaw(KEY_MODE, f"{path} has another owner or mode.") for path in found.drifted)

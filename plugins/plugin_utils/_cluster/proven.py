@@ -30,7 +30,7 @@ _PASSFILE_MODE = "0600"
 #: Results of the tasks by which a deployment changes a node.
 CHANGING = (
     "__pg_server_written", "__pg_server_hba_file", "pg_server_settings_applied", "pg_primary_role", "pg_primary_slots",
-    "pg_server_login", "pg_standby_clone", "__pagila_load_run",
+    "pg_server_login", "pg_standby_clone", "__pagila_load_run", "__pki_kept",
 )  # fmt: skip
 
 

@@ -25,6 +25,13 @@ CLIENT = Wanted("replication", "replicator", "node1", usages=("client",))
 DAY = timedelta(days=1)
 
 
+def test_a_rotation_issues_what_is_good_and_keeps_what_was_given() -> None:
+    step = plan_step(SERVER, found(), NOW, 60, renew=True)
+    assert (step.action, [flaw.code for flaw in step.flaws]) == ("issued", ["certificate_rotated"])
+    text = certificate(SERVER)
+    assert plan_step(replace(SERVER, given=text), Found(text, True), NOW, 60, renew=True).action == "kept"
+
+
 def found(wanted: Wanted = SERVER, **more: Any) -> Found:
     return replace(Found(certificate(wanted), True), **more)
 

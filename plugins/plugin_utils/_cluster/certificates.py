@@ -1,0 +1,43 @@
+# Copyright (c) 2026 The pgfleet.cluster developers
+# MIT License (see LICENSE or https://opensource.org/license/mit)
+"""Whether the nodes of a fleet log in at each other with certificates. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.recovery import parse_conninfo
+
+#: What is issued last.
+_LAST = "/pki/rewind/certificate.pem"
+
+
+def have_certificates(names: Iterable[str], hostvars: Mapping[str, Any]) -> bool:
+    """Whether every node that was looked at has its certificates; what a node that gives no answer has, it has still."""
+    nodes = [node for name in names if (node := hostvars[name].get("pg_server_node"))]
+    return bool(nodes) and all(
+        any(found and path.endswith(_LAST) for path, found in node["files"].items()) for node in nodes
+    )
+
+
+def adopted_nodes(names: Iterable[str], hostvars: Mapping[str, Any]) -> list[str]:
+    """Nodes whose server somebody else made, adopted before or by this run."""
+    found = []
+    for name in names:
+        node, facts = (hostvars[name].get(fact) or {} for fact in ("pg_server_node", "pg_server_facts"))
+        becomes = facts.get("adopt") and node.get("configured") and not node.get("ours")
+        if node.get("adopted") or becomes:
+            found.append(name)
+    return found
+
+
+def show_certificates(topology: Mapping[str, Any], hostvars: Mapping[str, Any]) -> bool:
+    """Whether no standby would be kept out by rules that ask for one. One that is yet to be cloned gets what is wanted."""
+    standbys = [name for name in topology["standbys"] if name in topology["existing"]]
+    return all(_shows(hostvars[name].get("pg_server_node") or {}) for name in standbys)
+
+
+def _shows(node: Mapping[str, Any]) -> bool:
+    conninfo = (node.get("recovery") or {}).get("primary_conninfo", "")
+    return "sslcert" in parse_conninfo(conninfo)

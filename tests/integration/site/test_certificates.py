@@ -1,0 +1,125 @@
+"""A fleet whose nodes prove to each other who they are: built so, moved over under load, operated, renewed."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.pgfleet.cluster.tests.integration.fleet import as_postgres
+from ansible_collections.pgfleet.cluster.tests.integration.waiting import until
+
+FOLLOWER = (
+    "SELECT application_name, state, version, client_dn FROM pg_stat_replication JOIN pg_stat_ssl USING (pid)"
+    " ORDER BY application_name"
+)
+CERTIFIED = "hostssl replication replicator 127.0.0.1/32 scram-sha-256 clientcert=verify-full"
+
+
+@pytest.fixture(scope="module")
+def pair(empty_fleet: Any) -> Any:
+    """A primary and a standby, without the sample database, as a fleet of before."""
+    variables = empty_fleet.inventory / "group_vars/postgres.yml"
+    variables.write_text(variables.read_text().replace("pagila_load_enabled: true", "pagila_load_enabled: false"))
+    empty_fleet.hosts({"primary": {}}, {"node1": {}})
+    empty_fleet.site()
+    return empty_fleet
+
+
+def place(fleet: Any, node: str) -> Path:
+    return Path(fleet.psql(node, "SHOW config_file")).parent
+
+
+def rules(fleet: Any, node: str) -> str:
+    return (place(fleet, node) / "pg_hba.conf").read_text()
+
+
+def test_a_fleet_moves_over_while_it_serves(pair: Any) -> None:
+    began = {node: pair.psql(node, "SELECT pg_postmaster_start_time()") for node in ("primary", "node1")}
+    assert CERTIFIED not in rules(pair, "primary")
+    with pair.inventory.joinpath("group_vars/postgres.yml").open("a") as variables:
+        variables.write("\npki_mode: own\n")
+    assert pair.site().changed > 0
+    until(lambda: "TLSv1.3" in pair.psql("primary", FOLLOWER), "the standby streams over TLS", 10)
+    assert "OU=node1" in pair.psql("primary", FOLLOWER) and "CN=replicator" in pair.psql("primary", FOLLOWER)
+    for node in began:
+        assert pair.psql(node, "SELECT pg_postmaster_start_time()") == began[node], "nobody was restarted"
+        assert CERTIFIED in rules(pair, node)
+    assert pair.site().changed == 0
+
+
+def test_who_has_only_the_password_is_not_let_in(pair: Any) -> None:
+    port = pair.psql("primary", "SHOW port")
+    passfile = place(pair, "primary") / "replication.pgpass"
+    dsn = f"host=127.0.0.1 port={port} user=replicator passfile={passfile} dbname=replication replication=true"
+    for more, words in (("sslmode=disable", "no pg_hba.conf entry"), ("sslmode=require", "valid client certificate")):
+        done = subprocess.run(
+            [*as_postgres(), "psql", "-XAtc", "IDENTIFY_SYSTEM", f"{dsn} {more}"], check=False, capture_output=True, text=True
+        )  # fmt: skip
+        assert done.returncode and words in done.stderr, done.stderr
+
+
+def test_a_switchover_there_and_a_failover_back(pair: Any) -> None:
+    assert pair.play("playbooks/switchover.yml", to="node1").returncode == 0
+    until(
+        lambda: "OU=primary" in pair.psql("node1", FOLLOWER), "the former primary follows with its own certificate", 10
+    )
+    pair.stop("node1")
+    run = pair.play("playbooks/failover.yml", to="primary")
+    assert run.returncode == 0, run.output
+    run = pair.play("playbooks/rejoin.yml", node="node1")
+    assert run.returncode == 0, run.output
+    until(lambda: "OU=node1" in pair.psql("primary", FOLLOWER), "it follows again", 10)
+    assert pair.site().changed == 0
+
+
+def test_a_new_certificate_reaches_the_server_and_no_standby_reconnects(pair: Any) -> None:
+    receiver = pair.psql("node1", "SELECT pid FROM pg_stat_wal_receiver")
+    link = place(pair, "node1") / "pki/server"
+    before = (link / "certificate.pem").read_text()
+    link.unlink()
+    assert pair.site().changed > 0
+    assert (link / "certificate.pem").read_text() != before
+    assert pair.psql("node1", "SELECT pid FROM pg_stat_wal_receiver") == receiver
+    assert pair.site().changed == 0
+
+
+def test_a_rotation_and_a_new_authority_end_no_session(pair: Any) -> None:
+    receiver = pair.psql("node1", "SELECT pid FROM pg_stat_wal_receiver")
+
+    def shown() -> list[str]:
+        return [
+            (place(pair, node) / f"pki/{name}").read_text()
+            for node in ("primary", "node1")
+            for name in ("server/certificate.pem", "replication/certificate.pem", "rewind/certificate.pem", "ca.pem")
+        ]
+
+    before = shown()
+    for given in ({}, {"ca": "yes"}):
+        run = pair.play("playbooks/rotate_certificates.yml", **given)
+        assert run.returncode == 0 and "All is well" in run.output, run.output
+        after = shown()
+        same = [old == new for old, new in zip(before, after)]
+        assert same == ([False] * 3 + [not given]) * 2, same
+        before = after
+    assert pair.psql("node1", "SELECT pid FROM pg_stat_wal_receiver") == receiver
+    pair.psql("node1", f"SELECT pg_terminate_backend({receiver})")
+    until(lambda: "OU=node1" in pair.psql("primary", FOLLOWER), "the standby logs in with its new certificate", 10)
+    assert pair.site().changed == 0
+
+
+def test_back_to_the_machines_own_certificates(pair: Any) -> None:
+    assert pair.site(pki_mode="snakeoil").changed > 0
+    until(lambda: "node1|streaming" in pair.psql("primary", FOLLOWER), "the standby streams", 10)
+    assert CERTIFIED not in rules(pair, "primary")
+    assert pair.site(pki_mode="snakeoil").changed == 0
+
+
+def test_a_new_fleet_has_them_from_the_start(pair: Any) -> None:
+    pair.destroy()
+    pair.site(pki_mode="own")
+    assert "OU=node1" in pair.psql("primary", FOLLOWER)
+    assert CERTIFIED in rules(pair, "node1")
+    assert pair.site(pki_mode="own").changed == 0

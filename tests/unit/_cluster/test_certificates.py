@@ -1,0 +1,64 @@
+"""Whether the nodes of a fleet log in at each other with certificates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.certificates import (
+    adopted_nodes,
+    have_certificates,
+    show_certificates,
+)
+
+PATH = "/etc/postgresql/17/main/pki/rewind/certificate.pem"
+
+
+def node(has: bool = True, shows: bool = True, **more: Any) -> dict[str, Any]:
+    conninfo = "host=10.0.0.1 sslcert=/etc/c.pem" if shows else "host=10.0.0.1 sslmode=prefer"
+    files = {"/etc/postgresql/17/main/start.conf": {"sha256": "1"}, PATH: {"sha256": "2"} if has else {}}
+    found = {
+        "files": files,
+        "recovery": {"primary_conninfo": conninfo},
+        "configured": True,
+        "ours": True,
+        "adopted": False,
+    }
+    return {"pg_server_node": {**found, **more}, "pg_server_facts": {"adopt": False}}
+
+
+@pytest.mark.parametrize(
+    ("hosts", "answer"),
+    [
+        ({"a": node(), "b": node()}, True),
+        ({"a": node(), "b": node(has=False)}, False),
+        ({"a": node(), "b": {}}, True),
+        ({"a": {}, "b": {}}, False),
+    ],
+    ids=["all", "not one", "one gives no answer", "nobody was looked at"],
+)
+def test_all_have_certificates(hosts: dict[str, Any], answer: bool) -> None:
+    assert have_certificates(hosts, hosts) is answer
+
+
+@pytest.mark.parametrize(
+    ("hosts", "existing", "answer"),
+    [
+        ({"a": node(), "b": node()}, ["a", "b"], True),
+        ({"a": node(shows=False), "b": node()}, ["a", "b"], True),
+        ({"a": node(), "b": node(shows=False)}, ["a", "b"], False),
+        ({"a": node(), "b": node(shows=False)}, ["a"], True),
+        ({"a": node(), "b": {}}, ["a", "b"], False),
+    ],
+    ids=["all", "the primary shows none", "a standby shows none", "it is yet to be cloned", "not known"],
+)
+def test_rules_may_ask_for_certificates(hosts: dict[str, Any], existing: list[str], answer: bool) -> None:
+    assert show_certificates({"standbys": ["b"], "existing": existing}, hosts) is answer
+
+
+def test_adopted_before_and_now() -> None:
+    becomes = {**node(ours=False), "pg_server_facts": {"adopt": True}}
+    asked = {**node(), "pg_server_facts": {"adopt": True}}
+    hosts = {"a": node(), "b": node(adopted=True), "c": becomes, "d": asked, "e": {}}
+    assert adopted_nodes(hosts, hosts) == ["b", "c"]

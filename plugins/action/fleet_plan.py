@@ -11,6 +11,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._change.checks import refuse_stuck_archiver
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.certificates import refuse_some_certified
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.change import status_of
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.failover import plan_failover
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.node import plan_node, plan_rolling
@@ -86,6 +87,7 @@ def pending_restart(results: Results, options: Options) -> dict[str, Any]:
 
 def alike(_results: Results, options: Options) -> dict[str, Any]:
     refuse_unequal(options["wanted"])
+    refuse_some_certified(options["wanted"])
     return {}
 
 

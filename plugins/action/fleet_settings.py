@@ -21,6 +21,7 @@ SPEC: dict[str, Any] = {
     "synchronous_count": {"type": "int", "default": 1},
     "synchronous_strict": {"type": "bool", "default": False},
     "tls": {"type": "bool", "default": True},
+    "certificates": {"type": "bool", "default": False},
     "partial": {"type": "bool", "default": False},
     "comment": {"type": "str", "default": ""},
 }
@@ -33,7 +34,11 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         _valid, options = self.validate_argument_spec(SPEC)  # type: ignore[no-untyped-call]
         strict, nodes = options["synchronous_strict"], options["nodes"]
-        facts = {"nodes": nodes, "tls": options["tls"], "strict": strict, "partial": options["partial"]}
+        facts = {
+            "nodes": nodes,
+            "strict": strict,
+            **{name: options[name] for name in ("tls", "certificates", "partial")},
+        }
         try:
             names = synchronous_names(options["synchronous"], options["synchronous_count"], strict, nodes)
             own = dict(options["own"])

@@ -25,6 +25,8 @@ DEAD_PEER = {
     "keepalives_count": "3",
     "tcp_user_timeout": "30000",
 }
+#: Where a node's certificates lie.
+OWN_FILES = re.compile(r"/pki/(ca\.pem|replication/(certificate|key)\.pem)$")
 _PAIR = re.compile(r"\s*(\w+)\s*=\s*('(?:[^'\\]|\\.)*'|(?:[^\s'\\]|\\.)*)")
 
 
@@ -62,9 +64,10 @@ def hidden(conninfo: str) -> str:
     return make_conninfo({**pairs, "password": "********"}) if "password" in pairs else conninfo
 
 
-def _is_ours(name: str, value: str) -> bool:
-    """Parameters that only verified TLS needs; pg_basebackup writes ``channel_binding=prefer`` by itself."""
-    return name in ("sslrootcert", "sslcert", "sslkey") or (name, value) == ("channel_binding", "require")
+def _certificates(pairs: Mapping[str, str]) -> set[str]:
+    """The parameters that the collection writes for a fleet with certificates of its own; those of somebody else are not its to take."""
+    files = {name for name in ("sslrootcert", "sslcert", "sslkey") if OWN_FILES.search(pairs.get(name, ""))}
+    return files | {"channel_binding"} if files else files
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ class Recovery:
         pairs = parse_conninfo(found.get("primary_conninfo", ""))
         wanted = {**self.conninfo, **{name: pairs[name] for name in DEAD_PEER if name in pairs}}
         overruled = "passfile" in self.conninfo and pairs.pop("password", None) is not None
-        unwanted = [name for name, value in pairs.items() if name not in wanted and _is_ours(name, value)]
+        unwanted = _certificates(pairs) - set(wanted)
         pairs = {name: value for name, value in pairs.items() if name not in unwanted}
         if overruled or unwanted or any(pairs.get(name) != value for name, value in wanted.items()):
             needed["primary_conninfo"] = make_conninfo({**pairs, **wanted})

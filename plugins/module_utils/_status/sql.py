@@ -88,12 +88,14 @@ SELECT recovering,
                                  ELSE pg_current_wal_lsn() END AS here) AS position
 """
 
-#: The configuration files; the parts in braces are empty where the role has no right to them.
+#: The configuration files, and those of TLS, which a reload reads as well; the parts in braces are empty where the role has no right to them.
 _CONFIG = """
 WITH line AS MATERIALIZED ({lines}), rule AS MATERIALIZED ({rules}), file AS (
   SELECT sourcefile AS name FROM line WHERE sourcefile IS NOT NULL
   UNION SELECT file FROM rule WHERE file IS NOT NULL
-  UNION SELECT setting FROM pg_settings WHERE name IN ('config_file', 'hba_file', 'ident_file'))
+  UNION SELECT setting FROM pg_settings WHERE name IN ('config_file', 'hba_file', 'ident_file')
+  UNION SELECT setting FROM pg_settings WHERE name IN ('ssl_cert_file', 'ssl_ca_file') AND setting LIKE '/%'
+                                         AND current_setting('ssl')::boolean)
 SELECT extract(epoch FROM pg_conf_load_time())::float8 AS loaded,
        (SELECT json_object_agg(name, {modified}) FROM file) AS modified,
        EXISTS (SELECT FROM line JOIN pg_settings AS s ON lower(s.name) = lower(line.name)

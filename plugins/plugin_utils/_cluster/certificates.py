@@ -7,10 +7,31 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.recovery import parse_conninfo
+from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.recovery import OWN_FILES, parse_conninfo
 
+_SERVER = "/pki/server/certificate.pem"
 #: What is issued last.
 _LAST = "/pki/rewind/certificate.pem"
+
+
+class CertificatesDiffer(PgFleetError):
+    """Some nodes of a fleet are to have certificates, and others not: they would refuse each other."""
+
+    code = "certificates_differ"
+
+
+def refuse_some_certified(wanted: Mapping[str, Mapping[str, str]]) -> None:
+    """By the settings that each node is to have."""
+    certified = {node: settings.get("ssl_cert_file", "").endswith(_SERVER) for node, settings in wanted.items()}
+    if len(set(certified.values())) > 1:
+        listed = (", ".join(node for node, has in certified.items() if has is one) for one in (True, False))
+        raise CertificatesDiffer(
+            "pki_mode differs between the nodes: {} would show certificates of the fleet, and {} would not.".format(
+                *listed
+            ),
+            "Give all nodes of the fleet the same pki_mode. Nothing was changed.",
+        )
 
 
 def have_certificates(names: Iterable[str], hostvars: Mapping[str, Any]) -> bool:
@@ -40,4 +61,4 @@ def show_certificates(topology: Mapping[str, Any], hostvars: Mapping[str, Any]) 
 
 def _shows(node: Mapping[str, Any]) -> bool:
     conninfo = (node.get("recovery") or {}).get("primary_conninfo", "")
-    return "sslcert" in parse_conninfo(conninfo)
+    return bool(OWN_FILES.search(parse_conninfo(conninfo).get("sslcert", "")))

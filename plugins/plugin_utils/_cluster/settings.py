@@ -60,7 +60,7 @@ class SynchronousNobody(PgFleetError):
 def fleet_settings(own: Mapping[str, Any], given: Mapping[Any, Any], facts: Mapping[str, Any]) -> dict[str, str]:
     """The settings of one node as texts: those of the collection, and over them those of the inventory.
 
-    ``facts`` has C(nodes), the names of the fleet, C(tls) and C(strict). Raises SettingRefused or SynchronousNobody.
+    ``facts`` has C(nodes), the names of the fleet, C(tls), C(certificates) and C(strict). Raises SettingRefused or SynchronousNobody.
     """
     mine, theirs = setting_texts(own), setting_texts(given)
     left_out = {setting_name(name) for name, value in given.items() if value is None}
@@ -146,6 +146,11 @@ def _timeouts(wanted: Mapping[str, str]) -> None:
 
 
 def _tls(wanted: Mapping[str, str], facts: Mapping[str, Any]) -> None:
+    if facts.get("certificates") and not facts["tls"]:
+        raise SettingRefused(
+            "pki_mode asks for certificates, and pg_server_tls is false, so no server could show one.",
+            "Leave pg_server_tls at true, or set pki_mode to off.",
+        )
     on = bool(_ON.fullmatch(wanted.get("ssl", "off")))
     if "ssl" in wanted and on != bool(facts["tls"]):
         raise SettingRefused(

@@ -6,8 +6,6 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from ansible_collections.pgfleet.cluster.tests.integration.fleet import as_postgres
 from ansible_collections.pgfleet.cluster.tests.integration.waiting import until
 
@@ -16,16 +14,6 @@ FOLLOWER = (
     " ORDER BY application_name"
 )
 CERTIFIED = "hostssl replication replicator 127.0.0.1/32 scram-sha-256 clientcert=verify-full"
-
-
-@pytest.fixture(scope="module")
-def pair(empty_fleet: Any) -> Any:
-    """A primary and a standby, without the sample database, as a fleet of before."""
-    variables = empty_fleet.inventory / "group_vars/postgres.yml"
-    variables.write_text(variables.read_text().replace("pagila_load_enabled: true", "pagila_load_enabled: false"))
-    empty_fleet.hosts({"primary": {}}, {"node1": {}})
-    empty_fleet.site()
-    return empty_fleet
 
 
 def place(fleet: Any, node: str) -> Path:
@@ -39,6 +27,8 @@ def rules(fleet: Any, node: str) -> str:
 def test_a_fleet_moves_over_while_it_serves(pair: Any) -> None:
     began = {node: pair.psql(node, "SELECT pg_postmaster_start_time()") for node in ("primary", "node1")}
     assert CERTIFIED not in rules(pair, "primary")
+    foreseen = pair.play("site.yml", "--check", pki_mode="own")
+    assert foreseen.returncode == 0 and foreseen.changed > 0, foreseen.output
     with pair.inventory.joinpath("group_vars/postgres.yml").open("a") as variables:
         variables.write("\npki_mode: own\n")
     assert pair.site().changed > 0
@@ -86,6 +76,27 @@ def test_a_new_certificate_reaches_the_server_and_no_standby_reconnects(pair: An
     assert pair.site().changed == 0
 
 
+def shown_by(fleet: Any, node: str) -> str:
+    """The certificate that the server really shows."""
+    at = f"127.0.0.1:{fleet.psql(node, 'SHOW port')}"
+    command = ["openssl", "s_client", "-connect", at, "-starttls", "postgres"]
+    said = subprocess.run(command, check=True, capture_output=True, text=True, input="").stdout
+    return said[said.index("-----BEGIN") : said.index("-----END")]
+
+
+def test_a_run_that_was_killed_before_the_reload_is_finished_by_the_next(pair: Any) -> None:
+    link = place(pair, "node1") / "pki/server"
+    before = shown_by(pair, "node1")
+    link.unlink()
+    pair.kill_at("Confirm that the node does its part")
+    new = (link / "certificate.pem").read_text()
+    assert shown_by(pair, "node1") == before and before not in new, "it is there, and the server does not show it yet"
+    assert "reload_pending" in [each["code"] for each in pair.status()["findings"]]
+    pair.site()
+    assert shown_by(pair, "node1") in new
+    assert pair.site().changed == 0
+
+
 def test_a_rotation_and_a_new_authority_end_no_session(pair: Any) -> None:
     receiver = pair.psql("node1", "SELECT pid FROM pg_stat_wal_receiver")
 
@@ -97,6 +108,8 @@ def test_a_rotation_and_a_new_authority_end_no_session(pair: Any) -> None:
         ]
 
     before = shown()
+    foreseen = pair.play("playbooks/rotate_certificates.yml", "--check", ca="yes")
+    assert foreseen.returncode == 0 and shown() == before, foreseen.output
     for given in ({}, {"ca": "yes"}):
         run = pair.play("playbooks/rotate_certificates.yml", **given)
         assert run.returncode == 0 and "All is well" in run.output, run.output

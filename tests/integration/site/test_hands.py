@@ -19,16 +19,6 @@ SERVES = (
 ROLE = "SELECT rolreplication, rolcanlogin, rolconnlimit FROM pg_roles WHERE rolname = 'replicator'"
 
 
-@pytest.fixture(scope="module")
-def pair(empty_fleet: Any) -> Any:
-    """A primary and a standby, without the sample database."""
-    variables = empty_fleet.inventory / "group_vars/postgres.yml"
-    variables.write_text(variables.read_text().replace("pagila_load_enabled: true", "pagila_load_enabled: false"))
-    empty_fleet.hosts({"primary": {}}, {"node1": {}})
-    empty_fleet.site()
-    return empty_fleet
-
-
 class Place:
     """The files of a node."""
 

@@ -39,6 +39,12 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "standby_below_primary",
         "300 on primary, 100 on node1",
     ),
+    "certificates without TLS": ({"pki_mode": "own", "pg_server_tls": False}, "invalid_setting", "pg_server_tls is false"),
+    "certificates of some": (
+        {"pki_mode": "{{ 'own' if inventory_hostname == 'primary' else 'snakeoil' }}"},
+        "certificates_differ",
+        "primary would show certificates of the fleet, and node1 would not",
+    ),
     "dictionary": (settings(work_mem={"a": 1}), "invalid_setting", "dictionary"),
     "line in a name": ({"pg_server_settings": {"work_mem = 1\nport": 1}}, "invalid_setting", "no name of a setting"),
     "port": (settings(port=1), "invalid_setting", "pg_server_port"),
@@ -99,13 +105,11 @@ HUGE, NO_LOG = settings(huge_pages="on"), settings(logging_collector=True, log_d
 
 
 @pytest.fixture(scope="module")
-def alone(empty_fleet: Any) -> Any:
+def alone(bare_fleet: Any) -> Any:
     """One primary without standbys and without the sample database."""
-    variables = empty_fleet.inventory / "group_vars/postgres.yml"
-    variables.write_text(variables.read_text().replace("pagila_load_enabled: true", "pagila_load_enabled: false"))
-    empty_fleet.hosts({"primary": {}}, {})
-    empty_fleet.site(pg_server_settings=BASE)
-    return empty_fleet
+    bare_fleet.hosts({"primary": {}}, {})
+    bare_fleet.site(pg_server_settings=BASE)
+    return bare_fleet
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.certificates import (
+    CertificatesDiffer,
     adopted_nodes,
     have_certificates,
+    refuse_some_certified,
     show_certificates,
 )
 
@@ -16,7 +18,8 @@ PATH = "/etc/postgresql/17/main/pki/rewind/certificate.pem"
 
 
 def node(has: bool = True, shows: bool = True, **more: Any) -> dict[str, Any]:
-    conninfo = "host=10.0.0.1 sslcert=/etc/c.pem" if shows else "host=10.0.0.1 sslmode=prefer"
+    own = "/etc/postgresql/17/main/pki/replication/certificate.pem"
+    conninfo = f"host=10.0.0.1 sslcert={own if shows else '/etc/somebody.pem'}"
     files = {"/etc/postgresql/17/main/start.conf": {"sha256": "1"}, PATH: {"sha256": "2"} if has else {}}
     found = {
         "files": files,
@@ -62,3 +65,12 @@ def test_adopted_before_and_now() -> None:
     asked = {**node(), "pg_server_facts": {"adopt": True}}
     hosts = {"a": node(), "b": node(adopted=True), "c": becomes, "d": asked, "e": {}}
     assert adopted_nodes(hosts, hosts) == ["b", "c"]
+
+
+def test_all_nodes_have_certificates_or_none_has() -> None:
+    certified = {"ssl_cert_file": "/etc/postgresql/17/main/pki/server/certificate.pem"}
+    own = {"ssl_cert_file": "/etc/ssl/somebody.pem"}
+    refuse_some_certified({"a": certified, "b": certified})
+    refuse_some_certified({"a": own, "b": {}})
+    with pytest.raises(CertificatesDiffer, match="a would show certificates of the fleet, and b, c would not"):
+        refuse_some_certified({"a": certified, "b": {}, "c": own})

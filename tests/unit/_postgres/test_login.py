@@ -8,7 +8,12 @@ import pytest
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import connection_spec
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.login import Following, Login
-from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.recovery import DEAD_PEER
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.recovery import (
+    DEAD_PEER,
+    make_conninfo,
+    parse_conninfo,
+)
+from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.settings import write_settings
 
 DEFAULTS = {name: option.get("default") for name, option in connection_spec().items()}
 TCP = Login("node1", 5433, user="replicator", password="secret", ca_cert="/ca.pem", passfile="/pass")
@@ -52,6 +57,20 @@ def test_a_standby_follows_by_its_passfile_and_slot() -> None:
     recovery = Following.from_params(given).recovery
     assert (recovery.conninfo["passfile"], recovery.slot) == ("/pass", "a")
     assert "application_name" not in recovery.conninfo
+
+
+def test_certificates_that_are_not_wanted_any_more_leave_the_conninfo_and_those_of_others_stay() -> None:
+    plain = Following(Login("node1", user="replicator")).recovery
+    own = {
+        "sslrootcert": "/x/pki/ca.pem",
+        "sslcert": "/x/pki/replication/certificate.pem",
+        "channel_binding": "require",
+    }
+    for extra, stays in ((own, False), ({"sslcert": "/mine.pem", "channel_binding": "require"}, True)):
+        text = write_settings("", {"primary_conninfo": make_conninfo({**plain.conninfo, **extra})})
+        needed = plain.needed(text)
+        assert bool(needed) is not stays
+        assert stays or not set(extra) & set(parse_conninfo(needed["primary_conninfo"]))
 
 
 def test_tls_as_libpq_calls_it() -> None:

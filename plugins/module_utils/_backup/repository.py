@@ -1,0 +1,83 @@
+# Copyright (c) 2026 The pgfleet.cluster developers
+# MIT License (see LICENSE or https://opensource.org/license/mit)
+"""A repository: the WAL archive of a cluster and its backups, whatever program keeps it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from .._archive.names import WalFile
+from .._errors import PgFleetError
+from .sets import BackupSet
+
+
+class RepositoryFailed(PgFleetError):
+    """The repository cannot be read or written; ``code`` says why."""
+
+    code = "repository_failed"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """What a repository must belong to, as the server and its control file say."""
+
+    system_identifier: str
+    version: int
+    segment_bytes: int
+    data_directory: str
+
+
+@dataclass(frozen=True)
+class Archived:
+    """What an archive holds of one cluster. ``histories``: the texts of the histories, by timeline."""
+
+    files: frozenset[WalFile] = frozenset()
+    histories: Mapping[int, str] = field(default_factory=dict)
+
+
+class Repository(ABC):
+    """What the provider of a repository can do. All of it runs as the user of the server."""
+
+    provider = ""
+
+    @abstractmethod
+    def owner(self) -> str | None:
+        """The system identifier of the cluster that the repository is for; None where it was never made."""
+
+    @abstractmethod
+    def initialize(self, cluster: Cluster) -> None:
+        """Make it ready for a cluster; one that is there already stays. Raises ``other_cluster`` for somebody else's."""
+
+    @abstractmethod
+    def sets(self) -> Sequence[BackupSet]:
+        """All backups of the cluster, the oldest first."""
+
+    @abstractmethod
+    def archived(self, segment_bytes: int) -> Archived:
+        """What the archive holds."""
+
+    @abstractmethod
+    def push(self, path: str) -> None:
+        """Archive a file of pg_wal. The same file again is no error; another one under its name is ``history_differs`` or ``archive_conflict``."""
+
+    @abstractmethod
+    def take(self, kind: str, parent: BackupSet | None = None) -> str:
+        """Take a backup and return its label."""
+
+    @abstractmethod
+    def lay_out(self, chain: Sequence[BackupSet], dest: str, tablespaces: Mapping[str, str]) -> None:
+        """Write the files of the last set of a chain, which begins with a full one, into a directory that is empty or not there.
+
+        Nothing is written that tells the server to recover: neither a signal file nor a setting. ``tablespaces`` maps their
+        directories to those to use here.
+        """
+
+    @abstractmethod
+    def expire(self, keep_full: int) -> list[str]:
+        """Drop what is older than the newest ``keep_full`` full backups, with the WAL that only they need; labels of the dropped."""
+
+    @abstractmethod
+    def restore_command(self) -> str:
+        """The value of restore_command that reads from the archive."""

@@ -67,6 +67,10 @@ class Repository(ABC):
         """Take a backup and return its label."""
 
     @abstractmethod
+    def tablespaces(self, backup: BackupSet) -> Sequence[str]:
+        """The directories of the tablespaces that are in a set, as its cluster had them."""
+
+    @abstractmethod
     def lay_out(self, chain: Sequence[BackupSet], dest: str, tablespaces: Mapping[str, str]) -> None:
         """Write the files of the last set of a chain, which begins with a full one, into a directory that is empty or not there.
 

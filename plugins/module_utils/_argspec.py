@@ -38,6 +38,17 @@ def connection_spec(**more: Any) -> dict[str, Any]:
     return spec
 
 
+def repository_spec() -> dict[str, Any]:
+    """The options that say where backups and WAL are kept."""
+    return {
+        "provider": {"type": "str", "default": "pgbackrest", "choices": ["pgbackrest", "plain"]},
+        "stanza": {"type": "str"},
+        "config_file": {"type": "path"},
+        "repository": {"type": "path"},
+        "bin_dir": {"type": "path"},
+    }
+
+
 def following_spec(**more: Any) -> dict[str, Any]:
     """The argument spec of a module whose connection options are those of a standby to its upstream server."""
     return connection_spec(

@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
+import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from .._archive.names import WalFile
+from .._archive.names import HISTORY, WalFile
 from .._errors import PgFleetError
 from .sets import BackupSet
 
@@ -75,7 +76,7 @@ class Repository(ABC):
         """Write the files of the last set of a chain, which begins with a full one, into a directory that is empty or not there.
 
         Nothing is written that tells the server to recover: neither a signal file nor a setting. ``tablespaces`` maps their
-        directories to those to use here.
+        directories to those to use here; one that is not named is refused, because a server may be using its own.
         """
 
     @abstractmethod
@@ -85,3 +86,43 @@ class Repository(ABC):
     @abstractmethod
     def restore_command(self) -> str:
         """The value of restore_command that reads from the archive."""
+
+
+def another_cluster(what: str, theirs: str, ours: str) -> RepositoryFailed:
+    """For a repository that belongs to somebody else."""
+    return RepositoryFailed(
+        f"{what} belongs to the cluster with the system identifier {theirs}; this one's is {ours}.",
+        "Give this cluster a repository or stanza of its own; nothing was changed.",
+        "other_cluster",
+        owner=theirs,
+        system_identifier=ours,
+    )
+
+
+def conflict(name: str, where: str, kind: str) -> RepositoryFailed:
+    """For a file that is not the one that an archive has under its name."""
+    code = "history_differs" if kind == HISTORY else "archive_conflict"
+    return RepositoryFailed(
+        f"'{name}' is in the archive of {where} with other content.",
+        "Another server archives there, or did: a second primary, or a copy that was started. Find it and stop its archiving. Nothing was written.",
+        code,
+        file=name,
+    )
+
+
+def mapped(spaces: Mapping[int, str], tablespaces: Mapping[str, str]) -> dict[int, str]:
+    """Where each tablespace goes; raises for one that nobody named."""
+    for directory in spaces.values():
+        if directory not in tablespaces:
+            raise RepositoryFailed(
+                f"The set has a tablespace in '{directory}', and nobody says where it goes.",
+                "Name it in tablespace_mapping, to itself where no server uses it.",
+                "tablespace_unmapped",
+                tablespace=directory,
+            )
+    return {oid: tablespaces[directory] for oid, directory in spaces.items()}
+
+
+def in_command(word: str) -> str:
+    """A word as the shell takes it, in a setting where the server replaces what follows on a percent sign."""
+    return shlex.quote(word).replace("%", "%%")

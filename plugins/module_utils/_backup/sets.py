@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -50,6 +51,19 @@ class BackupSet:
             "repository_bytes": self.repository_bytes,
             "broken": self.broken,
         }
+
+
+def chain_of(sets: Sequence[BackupSet], label: str) -> tuple[BackupSet, ...]:
+    """A set with all that it builds on, the full one first; empty where one of them is not there."""
+    known = {each.label: each for each in sets}
+    chain: list[BackupSet] = []
+    while label:
+        found = known.get(label)
+        if found is None or found in chain:
+            return ()
+        chain.insert(0, found)
+        label = found.parent
+    return tuple(chain)
 
 
 def iso(seconds: float) -> str:

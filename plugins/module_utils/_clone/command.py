@@ -142,7 +142,7 @@ def copy(options: CopyOptions, incoming: str, room: int) -> Copied:
                     said.append(line.strip())
             status = process.wait()
     if status:
-        raise _failure(options, said, room)
+        raise copy_failure(options, said, room)
     return _measure(incoming, copied, time.monotonic() - began)
 
 
@@ -173,7 +173,7 @@ def free_bytes(paths: Iterable[str]) -> int:
     return sum(spaces.values())
 
 
-def _failure(options: CopyOptions, said: Sequence[str], room: int) -> PgFleetError:
+def copy_failure(options: CopyOptions, said: Sequence[str], room: int) -> PgFleetError:
     errors = [line for line in said if re.search(r"error:|fatal:|FATAL|detail:|hint:", line)] or list(said[-3:])
     words = " ".join(" ".join(errors).split())
     for pattern, code, remedy in _FAILURES:

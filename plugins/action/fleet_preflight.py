@@ -32,6 +32,7 @@ SPEC: dict[str, Any] = {
     "min_free_mb": {"type": "int", "default": 0},
     "repository": {"type": "str", "default": "pgdg"},
     "releases": {"type": "dict"},
+    "certificates": {"type": "bool", "default": False},
     "adopted": {"type": "bool", "default": False},
     "replication_password": {"type": "str", "no_log": True},
     "secrets_directory": {"type": "str", "default": ""},

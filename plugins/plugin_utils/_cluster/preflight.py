@@ -14,6 +14,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._hba.check import 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._hba.wanted import wanted_rules
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.passfile import check_password
 from ansible_collections.pgfleet.cluster.plugins.module_utils._role.names import role_names_problem
+from ansible_collections.pgfleet.cluster.plugins.module_utils._tls.certificate import is_address
 
 _MB = 1024 * 1024
 #: What PostgreSQL keeps of a name (NAMEDATALEN - 1).
@@ -22,6 +23,8 @@ _PLAIN_NAME = re.compile(r"[!$-&(-.0-\[\]-~]+")  # printable ASCII without blank
 _FLEET = re.compile(r"[^\s/.]([^/\n]*[^\s/])?")
 _CLUSTER = re.compile(r"[A-Za-z0-9_.-]+")
 _SLOT = re.compile(r"[a-z0-9_]+")
+#: libpq compares addresses with those of a certificate since then.
+_FIRST_WITH_ADDRESSES = 15
 _WILDCARDS = ("*", "0.0.0.0", "::", "0", "[::]")
 
 
@@ -92,6 +95,7 @@ class Wishes:
     replication_password: str | None = None
     neighbours: Sequence[Neighbour] = ()
     secrets_directory: str = ""
+    certificates: bool = False
 
 
 def refuse(problems: Sequence[Problem]) -> None:
@@ -141,6 +145,7 @@ def preflight_problems(members: Sequence[Member], wishes: Wishes) -> list[Proble
         *(problem for member in members for problem in _neighbourhood(member, wishes)),
         *_shared_secrets(members, wishes),
         *_password(members, wishes),
+        *(_certificates(members) if wishes.certificates else ()),
         *(problem for member in members for problem in _member(member, wishes)),
     ]
 
@@ -427,3 +432,28 @@ def _password(members: Sequence[Member], wishes: Wishes) -> Iterator[Problem]:
         check_password(wishes.replication_password)
     except PgFleetError as error:
         yield Problem(members[0].name if members else "fleet", error.code, error.message, error.remedy)
+
+
+def _certificates(members: Sequence[Member]) -> Iterator[Problem]:
+    """Where nodes cannot prove to each other who they are, although pki_mode says so, or nobody has said otherwise."""
+    line = "Write 'pki_mode: snakeoil' into the inventory's variables of this fleet"
+    adopted = [each.name for each in members if each.info["adopted"] or _becomes_adopted(each)]
+    if adopted:
+        yield Problem(
+            ", ".join(adopted),
+            "certificates_of_adopted",
+            "A server that somebody else made keeps its own settings for TLS, so the other nodes could not check its certificate.",
+            f"{line}: nodes then log in at each other with a password, over TLS as each server offers it.",
+        )
+    for each in members:
+        if each.info["version"] < _FIRST_WITH_ADDRESSES and is_address(each.address):
+            yield Problem(
+                each.name,
+                "certificates_by_address",
+                f"The client library of PostgreSQL {each.info['version']} looks for names in a certificate, not for addresses such as {each.address}.",
+                f"Give pg_server_address a name that all nodes can look up, such as {{{{ inventory_hostname }}}}. Or: {line[0].lower()}{line[1:]}.",
+            )
+
+
+def _becomes_adopted(member: Member) -> bool:
+    return bool(member.adopt and member.info["configured"] and not member.info["ours"])

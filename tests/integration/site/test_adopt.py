@@ -67,6 +67,8 @@ def drop(name: str) -> None:
 def foreign(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     with own_place() as (name, ports):
         made = Fleet(tmp_path_factory.mktemp("adopt"), name, ports)
+        variables = made.inventory / "group_vars/postgres.yml"
+        variables.write_text(variables.read_text() + "\npki_mode: snakeoil\n")
         made.hosts({"primary": {}}, {"node1": {}})
         drop(name)
         make(made)
@@ -83,6 +85,10 @@ def words(run: Any) -> str:
 def test_adoption(foreign: Any) -> None:
     foreign.hosts({"primary": {}}, {})
     started = foreign.psql("primary", "SELECT pg_postmaster_start_time()")
+    for how in (["--check"], []):
+        unfit = foreign.play("site.yml", *how, pg_server_adopt=True, pki_mode="own")
+        assert "code: certificates_of_adopted" in unfit.output and unfit.changed == 0, unfit.output
+        assert "Write 'pki_mode: snakeoil' into the inventory" in words(unfit)
     refused = foreign.play("site.yml", "--check", pg_server_adopt=True)
     assert "code: adopt_restart_needed" in refused.output and refused.changed == 0, refused.output
     assert "wal_level is minimal" in words(refused) and "max_wal_senders is 0" in words(refused)

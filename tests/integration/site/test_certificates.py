@@ -6,6 +6,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ansible_collections.pgfleet.cluster.tests.integration.fleet import as_postgres
 from ansible_collections.pgfleet.cluster.tests.integration.waiting import until
 
@@ -24,13 +26,19 @@ def rules(fleet: Any, node: str) -> str:
     return (place(fleet, node) / "pg_hba.conf").read_text()
 
 
+@pytest.fixture(scope="module")
+def pair(bare_fleet: Any) -> Any:
+    """A primary and a standby without certificates, as fleets were before they had some."""
+    bare_fleet.hosts({"primary": {}}, {"node1": {}})
+    bare_fleet.site(pki_mode="snakeoil")
+    return bare_fleet
+
+
 def test_a_fleet_moves_over_while_it_serves(pair: Any) -> None:
     began = {node: pair.psql(node, "SELECT pg_postmaster_start_time()") for node in ("primary", "node1")}
     assert CERTIFIED not in rules(pair, "primary")
-    foreseen = pair.play("site.yml", "--check", pki_mode="own")
+    foreseen = pair.play("site.yml", "--check")
     assert foreseen.returncode == 0 and foreseen.changed > 0, foreseen.output
-    with pair.inventory.joinpath("group_vars/postgres.yml").open("a") as variables:
-        variables.write("\npki_mode: own\n")
     assert pair.site().changed > 0
     until(lambda: "TLSv1.3" in pair.psql("primary", FOLLOWER), "the standby streams over TLS", 10)
     assert "OU=node1" in pair.psql("primary", FOLLOWER) and "CN=replicator" in pair.psql("primary", FOLLOWER)
@@ -132,7 +140,7 @@ def test_back_to_the_machines_own_certificates(pair: Any) -> None:
 
 def test_a_new_fleet_has_them_from_the_start(pair: Any) -> None:
     pair.destroy()
-    pair.site(pki_mode="own")
+    pair.site()
     assert "OU=node1" in pair.psql("primary", FOLLOWER)
     assert CERTIFIED in rules(pair, "node1")
-    assert pair.site(pki_mode="own").changed == 0
+    assert pair.site().changed == 0

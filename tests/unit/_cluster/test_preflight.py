@@ -28,6 +28,7 @@ def machine(**different: Any) -> dict[str, Any]:
         "os": {"id": "debian", "version_id": "12", "name": "Debian GNU/Linux 12 (bookworm)"},
         "version": 15,
         "missing_packages": [],
+        "adopted": False,
         "data_directory": "/var/lib/postgresql/15/main",
         "config_directory": "/etc/postgresql/15/main",
         "configured": False,
@@ -127,6 +128,16 @@ ROWS: dict[str, tuple[Member, Wishes, str | None, str]] = {
     "no fleet": (member(), wishes(fleet=""), "fleet_name_invalid", "pg_server_fleet"),
     "a fleet that leaves its directory": (member(), wishes(fleet="../.."), "fleet_name_invalid", "'../..'"),
     "a fleet with a blank": (member(), wishes(fleet="my fleet"), None, ""),
+    "a fleet with certificates": (member(**CLUSTER), wishes(certificates=True), None, ""),
+    "a server with certificates that is to be adopted": (
+        member(configured=True, unused=False, adopt=True), wishes(certificates=True), "certificates_of_adopted", "'pki_mode: snakeoil'"),
+    "one with certificates that was adopted": (
+        member(**CLUSTER, adopted=True), wishes(certificates=True), "certificates_of_adopted", "node1: A server that somebody else made"),
+    "one that was adopted, without certificates": (member(**CLUSTER, adopted=True), wishes(), None, ""),
+    "a server of ours that adopting does not concern": (member(**CLUSTER, adopt=True), wishes(certificates=True), None, ""),
+    "an address that PostgreSQL 14 does not look for": (
+        member(version=14), wishes(certificates=True, releases=None), "certificates_by_address", "not for addresses such as 192.0.2.1"),
+    "a name that PostgreSQL 14 looks for": (member(version=14, address="node1"), wishes(certificates=True, repository="pgdg"), None, ""),
     "a fleet of two lines": (member(), wishes(fleet="a\nb"), "fleet_name_invalid", "directory"),
 }  # fmt: skip
 

@@ -15,6 +15,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgF
 from ansible_collections.pgfleet.cluster.plugins.module_utils._tls.certificate import shown
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._pki.authorities import (
     INTRODUCE,
+    LAST_DAYS,
     MAKE,
     STATES,
     Authorities,
@@ -30,8 +31,6 @@ SPEC: dict[str, Any] = {
     "days": {"type": "int", "default": 3650},
     "passphrase": {"type": "str", "default": "", "no_log": True},
 }
-#: From then on, each run warns.
-LAST_DAYS = 397
 
 
 class ActionModule(ActionBase):

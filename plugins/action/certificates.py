@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import datetime, timezone
 from typing import Any
 
@@ -12,7 +11,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._tls.keep import spec_of_certificates
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._pki.sources import GivenSource, OwnSource, Source
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._pki.sources import Source, source_of
 
 MODULE = "pgfleet.cluster.certificate_files"
 SPEC: dict[str, Any] = {
@@ -39,7 +38,7 @@ class ActionModule(ActionBase):
         )
         variables = task_vars or {}
         try:
-            return {**result, **self._keep(_source(options, variables), options, variables)}
+            return {**result, **self._keep(source_of(options, variables["inventory_hostname"]), options, variables)}
         except PgFleetError as error:
             return {**result, "failed": True, **error.as_result()}
         except OSError as error:
@@ -67,9 +66,3 @@ class ActionModule(ActionBase):
         answer: dict[str, Any] = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
         answer.pop("invocation", None)
         return answer
-
-
-def _source(options: dict[str, Any], task_vars: dict[str, Any]) -> Source:
-    if options["authority"]:
-        return OwnSource.read(options)
-    return GivenSource(os.path.expanduser(options["given"]), task_vars["inventory_hostname"], options["certificates"])

@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timezone
 from functools import wraps
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible.module_utils.parsing.convert_bool import boolean
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._host.files import differing
@@ -22,6 +24,9 @@ from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.proven im
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.report import fleet_document, fleet_tables
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.restart import highest_of_each
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet.fleets import fleets_of, members_of
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._pki.authorities import PRESENT
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._pki.proven import are_kept
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._pki.sources import source_of
 
 
 def speaking(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -56,6 +61,19 @@ def report(
     return documents[0] if len(documents) == 1 else documents
 
 
+def certificates_are_there(node: Mapping[str, Any], options: Mapping[str, Any]) -> bool:
+    """The authority is read here, on the control machine; what cannot be read is role pki's to tell."""
+    if boolean(options["renew"]) or options["authority_state"] != PRESENT:
+        return False
+    try:
+        source = source_of(options, options["host"])
+        wanted, before = source.wanted(), float(options["renew_before"])
+        now = datetime.now(timezone.utc)
+        return are_kept(node.get("certificates") or {}, source.trust(), wanted, options["owner"], before, now)
+    except (PgFleetError, OSError, ValueError):
+        return False
+
+
 def text_of_passfile(servers: Iterable[Mapping[str, Any]], user: str, password: Any) -> str:
     return passfile_text([(str(server["host"]), int(server["port"])) for server in servers], user, str(password))
 
@@ -87,6 +105,7 @@ class FilterModule:
         return {
             "adopted_nodes": adopted_nodes,
             "at_rest": at_rest,
+            "certificates_are_there": certificates_are_there,
             "files_that_differ": speaking(differing),
             "fleet_members": members_of,
             "follows": follows,

@@ -49,6 +49,10 @@ options:
   unix_socket_directory:
     description: Directory of the server's socket. Given together with psycopg2 on the machine, the server is asked what it is.
     type: path
+  address:
+    description: Address of the server for other nodes. One that is to show a certificate of the fleet is asked there which one it shows.
+    type: str
+    default: ""
   owner:
     description: User that the server runs as, and whose login at the server it is asked by.
     type: str
@@ -252,6 +256,21 @@ rules:
   returned: success
   type: dict
   sample: {text: "local all postgres peer\n", owner: postgres, mode: "0640", unfinished: false}
+certificates:
+  description:
+    - The certificates of the fleet that the node has, by their names, with OpenSSL's word on them, and owner and mode of their files; an
+      empty dictionary where there are none.
+    - What is wrong with those that the server is to use is among the findings of RV(server).
+  returned: success
+  type: dict
+  sample:
+    authorities: "-----BEGIN CERTIFICATE-----\nMIIBkTCC...\n-----END CERTIFICATE-----\n"
+    authorities_mode: "0644"
+    found:
+      server:
+        text: "-----BEGIN CERTIFICATE-----\nMIICEDCC...\n-----END CERTIFICATE-----\n"
+        verdict: [0, ""]
+        files: {certificate.pem: [postgres, "0644"], key.pem: [postgres, "0600"]}
 running_pid:
   description: Process of the server that runs on the data directory, when one does.
   returned: success
@@ -342,13 +361,18 @@ def login_of(place: dict[str, Any]) -> tuple[Login, OnMachine]:
     return Login(unix_socket=way["unix_socket_directory"], port=way["port"]), where
 
 
-def findings_of_certificates(config_directory: str) -> list[dict[str, Any]]:
+def look_at_certificates(place: dict[str, Any], server: dict[str, Any] | None, address: str) -> dict[str, Any]:
     """Read only where there are some: a module compiles what it imports in every call."""
-    if not os.path.isdir(f"{config_directory}/pki"):
-        return []
-    from ansible_collections.pgfleet.cluster.plugins.module_utils._node.certificates import certificate_findings
+    if not os.path.isdir(f"{place['config_directory']}/pki"):
+        return {}
+    from ansible_collections.pgfleet.cluster.plugins.module_utils._node import certificates
 
-    return certificate_findings(config_directory)
+    if server:
+        asked = address if server["status"] else ""  # one that is frozen would be waited for
+        server["findings"] += certificates.certificate_findings(
+            place["config_directory"], asked, place["reached_by"]["port"]
+        )
+    return certificates.describe_certificates(place["config_directory"])
 
 
 def run(params: dict[str, Any]) -> dict[str, Any]:
@@ -360,8 +384,9 @@ def run(params: dict[str, Any]) -> dict[str, Any]:
     place["unit"] = unit if service_manager() == "systemd" else ""
     server = ask_server(params["owner"], *login_of(place)) if params["unix_socket_directory"] else None
     if server:
-        server["findings"] += place["differences"] + findings_of_certificates(place["config_directory"])
+        server["findings"] += place["differences"]
     return {
+        "certificates": look_at_certificates(place, server, params["address"]),
         "os": {
             "id": release.get("ID"),
             "version_id": release.get("VERSION_ID"),
@@ -390,6 +415,7 @@ def main() -> NoReturn:
             "files": {"type": "list", "elements": "str", "default": []},
             "port": {"type": "int", "default": 5432},
             "unix_socket_directory": {"type": "path"},
+            "address": {"type": "str", "default": ""},
             "owner": {"type": "str", "default": "postgres"},
             "fleet": {"type": "str", "default": ""},
             "node": {"type": "str", "default": ""},

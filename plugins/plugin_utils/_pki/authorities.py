@@ -14,6 +14,8 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgF
 from ansible_collections.pgfleet.cluster.plugins.module_utils._tls.certificate import Certificate
 
 PRESENT, INTRODUCED, ACTIVATED, RETIRED = STATES = ("present", "introduced", "activated", "retired")
+#: Before its end; each run warns from then on.
+LAST_DAYS = 397
 MAKE, INTRODUCE, ACTIVATE, RETIRE = "make", "introduce", "activate", "retire"
 
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -101,6 +102,13 @@ class GivenSource:
 
     def _path(self, name: str, kind: str) -> str:
         return f"{self.directory}/{self.host}/{name}.{kind}"
+
+
+def source_of(options: Mapping[str, Any], host: str) -> Source:
+    """By the options of the module certificates."""
+    if options["authority"]:
+        return OwnSource.read(options)
+    return GivenSource(os.path.expanduser(options["given"]), host, options["certificates"])
 
 
 def _said(certificate: Mapping[str, Any]) -> dict[str, Any]:

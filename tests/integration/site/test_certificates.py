@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.pgfleet.cluster.plugins.module_utils._tls.wanted import Wanted
+from ansible_collections.pgfleet.cluster.tests.certs import Hall, key_text
 from ansible_collections.pgfleet.cluster.tests.integration.fleet import as_postgres
 from ansible_collections.pgfleet.cluster.tests.integration.waiting import until
 
@@ -90,6 +94,64 @@ def shown_by(fleet: Any, node: str) -> str:
     command = ["openssl", "s_client", "-connect", at, "-starttls", "postgres"]
     said = subprocess.run(command, check=True, capture_output=True, text=True, input="").stdout
     return said[said.index("-----BEGIN") : said.index("-----END")]
+
+
+def replaced(fleet: Any, node: str, name: str) -> tuple[Path, list[str]]:
+    """Put a certificate of another authority with its key into place, and return where, and what was there."""
+    link = place(fleet, node) / f"pki/{name}"
+    files = [link / "certificate.pem", link / "key.pem"]
+    before = [path.read_text() for path in files]
+    texts = Hall(fleet.folder).files(Wanted(name, "replicator", node, names=("127.0.0.1",)), by="stranger")
+    for path, text in zip(files, texts):
+        path.write_text(text)
+    return link, before
+
+
+def another_is_shown(fleet: Any, node: str) -> None:
+    """The files are right again, and the server has loaded others."""
+    link, before = replaced(fleet, node, "server")
+    fleet.psql(node, "SELECT pg_reload_conf()")
+    until(lambda: shown_by(fleet, node) not in before[0], "the server shows it", 10)
+    for path, text in zip((link / "certificate.pem", link / "key.pem"), before):
+        path.write_text(text)
+        os.utime(path, (0, 0))
+    assert "certificate_not_loaded" in [each["code"] for each in fleet.status()["findings"]]
+
+
+Fault = Callable[[Any, str], Any]
+#: On the primary and on the standby: each node judges for itself whether there is anything to do.
+FAULTS: dict[str, tuple[Fault, Fault]] = {
+    "a key is gone, and another one is public": (
+        lambda fleet, node: (place(fleet, node) / "pki/server/key.pem").unlink(),
+        lambda fleet, node: (place(fleet, node) / "pki/replication/key.pem").chmod(0o644),
+    ),
+    "one of another authority, and no authority": (
+        lambda fleet, node: replaced(fleet, node, "rewind"),
+        lambda fleet, node: (place(fleet, node) / "pki/ca.pem").unlink(),
+    ),
+    "another is shown, and one whose key is another one's": (
+        another_is_shown,
+        lambda fleet, node: (place(fleet, node) / "pki/server/key.pem").write_text(key_text("stranger")),
+    ),
+}
+
+
+@pytest.mark.turns(2)
+@pytest.mark.parametrize("faults", FAULTS.values(), ids=FAULTS.keys())
+def test_what_hands_do_to_certificates_is_found(pair: Any, faults: tuple[Fault, Fault]) -> None:
+    for node, fault in zip(("primary", "node1"), faults):
+        fault(pair, node)
+    recap = pair.site().recap
+    assert all(recap[node]["changed"] for node in ("primary", "node1")), recap
+    for node in ("primary", "node1"):
+        pki = place(pair, node) / "pki"
+        assert shown_by(pair, node) in (pki / "server/certificate.pem").read_text()
+        for name in ("server", "replication", "rewind"):
+            assert (pki / name / "key.pem").stat().st_mode & 0o777 == 0o600
+            check = ["openssl", "verify", "-CAfile", str(pki / "ca.pem"), str(pki / name / "certificate.pem")]
+            assert subprocess.run(check, check=False, capture_output=True).returncode == 0, (node, name)
+    run = pair.site()
+    assert run.changed == 0 and "All is well" in run.output
 
 
 def test_a_run_that_was_killed_before_the_reload_is_finished_by_the_next(pair: Any) -> None:

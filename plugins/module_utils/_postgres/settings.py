@@ -7,7 +7,7 @@ from __future__ import annotations
 import datetime
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from .._errors import PgFleetError
@@ -163,6 +163,14 @@ def write_settings(text: str, settings: Mapping[str, str]) -> str:
             lines.append(setting_line(name, left.pop(name)))
     lines += [setting_line(name, value) for name, value in left.items()]
     return "\n".join(lines) + "\n"
+
+
+def drop_settings(text: str, names: Collection[str]) -> str:
+    """The text without the lines that give these settings."""
+    lines = [
+        line for line in text.split("\n") if not ((found := _LINE.match(line)) and found.group(1).lower() in names)
+    ]
+    return "\n".join(lines)
 
 
 def changes_between(old: str, new: str) -> dict[str, tuple[str | None, str | None]]:

@@ -14,7 +14,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/parameters.md"
 ROLES = (
-    "pg_server", "pg_primary", "pg_standby", "pg_operate", "pagila_load", "pg_drill", "pki", "container_host", "container", "kvm_host",
+    "pg_server", "pg_primary", "pg_standby", "pg_operate", "pagila_load", "pg_drill", "pki", "pg_backup", "container_host", "container", "kvm_host",
     "kvm_image", "kvm_vm",
 )  # fmt: skip
 HEAD = """# Parameters

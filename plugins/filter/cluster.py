@@ -12,6 +12,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.parsing.convert_bool import boolean
 
+from ansible_collections.pgfleet.cluster.plugins.module_utils._archive.settings import archive_of, archive_settings
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._host.files import differing
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.passfile import passfile_text
@@ -74,6 +75,10 @@ def certificates_are_there(node: Mapping[str, Any], options: Mapping[str, Any]) 
         return False
 
 
+def settings_of_archive(repository: Mapping[str, Any], version: Any, timeout: Any) -> dict[str, str]:
+    return archive_settings(archive_of(repository), int(version), int(timeout))
+
+
 def text_of_passfile(servers: Iterable[Mapping[str, Any]], user: str, password: Any) -> str:
     return passfile_text([(str(server["host"]), int(server["port"])) for server in servers], user, str(password))
 
@@ -104,6 +109,7 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
             "adopted_nodes": adopted_nodes,
+            "archive_settings": settings_of_archive,
             "at_rest": at_rest,
             "certificates_are_there": certificates_are_there,
             "files_that_differ": speaking(differing),

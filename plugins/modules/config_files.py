@@ -18,10 +18,15 @@ options:
     type: str
     default: postgres
   directories:
-    description: Directories to make, with mode C(0755), where they are missing. Those that are there stay as they are.
+    description: Directories to make where they are missing. Those that are there stay as they are.
     type: list
     elements: path
     default: []
+  directory_mode:
+    description: Mode of directories that are made.
+    type: str
+    choices: ["0755", "0750", "0700"]
+    default: "0755"
   files:
     description: The files. Each has either O(files[].content) or O(files[].secret_content).
     type: list
@@ -113,7 +118,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     if (files or directories) and not module.check_mode:
         user = user_called(params["owner"])
         for path in directories:
-            make_directory(path, user)
+            make_directory(path, user, params["directory_mode"])
         for file in files:
             write(file, user)
     written = directories + [file.path for file in files]
@@ -129,6 +134,7 @@ def main() -> NoReturn:
         argument_spec={
             "owner": {"type": "str", "default": "postgres"},
             "directories": {"type": "list", "elements": "path", "default": []},
+            "directory_mode": {"type": "str", "default": "0755", "choices": ["0755", "0750", "0700"]},
             "files": {
                 "type": "list",
                 "elements": "dict",

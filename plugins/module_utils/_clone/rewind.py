@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from .._datadir.facts import DataDir, find_bin_dir, inspect
 from .._datadir.workflow import Look, Workflow
+from .._lineage.archive import ServerArchive
 from .._lineage.plan import Compared
 from .._lineage.wal import Comparison
 from .._lsn import format_lsn
@@ -17,7 +18,7 @@ from .._postgres.passfile import check_passfile
 from .._postgres.replication import check_slot, read_source, replication_session
 from .._postgres.source import Source
 from .._postgres.standby import make_standby
-from .rewind_command import Rewinding, find_diverged, forget, note, noted_phase, recover, uses_archive
+from .rewind_command import Rewinding, find_diverged, forget, note, noted_phase, recover
 from .rewind_plan import (
     IMPOSSIBLE,
     READY,
@@ -39,6 +40,7 @@ class RewindLook(Look):
     plan: RewindPlan
     diverged: Diverged | None
     bin_dir: str
+    archive: ServerArchive
 
 
 class Rewind(Workflow[RewindLook]):
@@ -61,24 +63,25 @@ class Rewind(Workflow[RewindLook]):
             if self.following.slot:
                 check_slot(server, self.following.slot)
         plan = plan_rewind(dest, source, noted_phase(self.dest))
-        found = self._compare(dest, source, plan, bin_dir)
+        archive = ServerArchive(dest, bin_dir, self.params["config_file"])
+        found = self._compare(dest, source, plan, archive)
         plan = reconsider(plan, found, dest, source)
         diverged = None if plan.fork is None else find_diverged(dest, plan.fork, bin_dir)
         if plan.fork is not None and found.overwritten:
             diverged = Diverged(format_lsn(plan.fork))
-        return RewindLook(dest, plan, diverged, bin_dir)
+        return RewindLook(dest, plan, diverged, bin_dir, archive)
 
-    def _compare(self, dest: DataDir, source: Source, plan: RewindPlan, bin_dir: str) -> Compared:
+    def _compare(self, dest: DataDir, source: Source, plan: RewindPlan, archive: ServerArchive) -> Compared:
         """Whether the WAL bears the plan out."""
         if plan.action == IMPOSSIBLE:
             return Compared()
-        comparison = Comparison(self.login, dest, source, bin_dir)
+        comparison = Comparison(self.login, dest, source, archive.bin_dir)
         if plan.fork is not None:
-            return comparison.before_rewind(plan.fork)
+            return comparison.before_rewind(plan.fork, archive)
         if dest.server_pid is not None:
             return replace(comparison.compare(), gone="")
         found = comparison.before_start()
-        return Compared() if found.gone and uses_archive(dest, bin_dir, self.params["config_file"]) else found
+        return Compared() if found.gone and archive.command else found
 
     def rehearse(self, found: RewindLook) -> RewindLook:
         """What was shut down cleanly can be rehearsed; a recovery would write."""
@@ -93,7 +96,7 @@ class Rewind(Workflow[RewindLook]):
         login = replace(self.login, user=user, password=params["rewind_password"])
         if params["rewind_ssl_cert"]:
             login = replace(login, ssl_cert=params["rewind_ssl_cert"], ssl_key=params["rewind_ssl_key"])
-        return Rewinding(login, self.dest, found.bin_dir)
+        return Rewinding(login, self.dest, found.bin_dir, found.archive.rewind_options)
 
     def settle(self) -> None:
         """An interrupted rewind has a note, which the plan reads; a clone's remains are left to the next clone."""

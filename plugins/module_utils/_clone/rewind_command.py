@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 
 from .._datadir.facts import REWIND_NOTE, DataDir
@@ -74,18 +75,10 @@ def recover(dest: DataDir, bin_dir: str, config_file: str | None) -> None:
         )
 
 
-def uses_archive(dest: DataDir, bin_dir: str, config_file: str | None) -> bool:
-    """Whether the server of a directory fetches WAL from elsewhere too; then nobody's lack of it says anything."""
-    words = [os.path.join(bin_dir, "postgres"), "-C", "restore_command", "-D", dest.path]
-    words += ["-c", f"config_file={config_file}"] if config_file else []
-    status, said = run_guarded(words)
-    return not status and bool(said.strip())
-
-
 class Rewinding:
-    """pg_rewind for one directory and one source."""
+    """pg_rewind for one directory and one source. ``more``: options that let it read from an archive."""
 
-    def __init__(self, login: Login, dest: str, bin_dir: str) -> None:
+    def __init__(self, login: Login, dest: str, bin_dir: str, more: Sequence[str] = ()) -> None:
         pairs = {**login.pairs, "dbname": login.database, "connect_timeout": str(login.connect_timeout)}
         host = login.place or "localhost"
         self.password_line = passfile_line(host, login.port, login.user, login.password) if login.password else ""
@@ -96,6 +89,7 @@ class Rewinding:
             f"--target-pgdata={self.dest}",
             f"--source-server={make_conninfo(pairs)}",
             "--no-ensure-shutdown",
+            *more,
         ]
 
     def rehearse(self) -> str | None:

@@ -71,13 +71,13 @@ def validate(file: WantedFile) -> None:
         raise FileRefused(f"The new content of '{file.path}' is not valid: {said}", "Nothing was written.")
 
 
-def make_directory(path: str, user: pwd.struct_passwd) -> None:
+def make_directory(path: str, user: pwd.struct_passwd, mode: str = "0755") -> None:
     """Make a directory and the missing ones above it."""
     parent = os.path.dirname(path)
     if not os.path.isdir(parent):
-        make_directory(parent, user)
+        make_directory(parent, user, mode)
     os.mkdir(path, 0o755)
-    os.chmod(path, 0o755)
+    os.chmod(path, int(mode, 8))
     os.chown(path, user.pw_uid, user.pw_gid)
 
 

@@ -20,6 +20,7 @@ from .._lsn import format_lsn, parse_lsn
 from .._postgres.login import Login
 from .._postgres.replication import replication_session
 from .._postgres.source import Source
+from .archive import ServerArchive
 from .plan import (
     Checkpoint,
     Compared,
@@ -260,16 +261,18 @@ class Comparison:
         checkpoint = self.here.overwritten_checkpoint()
         return found if checkpoint is None else Compared(checkpoint, overwritten=True)
 
-    def before_rewind(self, fork: int) -> Compared:
-        """The same, and whether the WAL is there from which a rewound directory recovers."""
+    def before_rewind(self, fork: int, archive: ServerArchive) -> Compared:
+        """The same, and whether the WAL is there from which a rewound directory recovers: here, at the source, or in an archive."""
         found = self.compare()
         if found.differs_at is not None or found.gone or self.shared is None:
             return found
         checkpoint = self.here.checkpoint_before(fork, self.shared)
         if checkpoint is None:
+            if archive.serves_rewind and archive.has(self.shared.timeline, fork - 1):
+                return Compared()  # pg_rewind finds the checkpoint, or says that it does not
             return Compared(gone=f"'{self.dest.path}' has no WAL back to a checkpoint before {format_lsn(fork)}.")
         needed = needed_from_source(checkpoint, fork, self.here.segment, self.here.program_version())
-        if needed is None or self.there.has(checkpoint.timeline, needed):
+        if needed is None or self.there.has(checkpoint.timeline, needed) or archive.has(checkpoint.timeline, needed):
             return Compared()
         where = f"the checkpoint at {format_lsn(checkpoint.lsn)}, where recovery would begin"
         return Compared(

@@ -20,6 +20,8 @@ from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet.secrets imp
 )
 
 MARKER = "fleet.json"
+#: Backups outlive their fleet, and are nothing without it.
+CIPHER = "backup.cipher"
 
 
 def settle_owner(directory: str, names: Iterable[str], hostvars: Mapping[str, Any], password: str, write: bool) -> None:
@@ -43,12 +45,15 @@ def forget_secrets(directory: str, names: Iterable[str], hostvars: Mapping[str, 
         noted = _noted(directory)
         if noted and is_another(noted, *_fleet(names, hostvars)):
             return {"changed": False, "msg": f"The secrets in '{directory}' were left: they are those of {noted}."}
-        there = os.path.lexists(directory)
+        kept = os.path.isfile(f"{directory}/{CIPHER}")
+        there = os.path.lexists(directory) if not kept else len(os.listdir(directory)) > 1
         if there and write:
-            _remove(directory)
+            _remove(directory, kept)
     except OSError as error:
         raise _unusable(directory, error) from None
-    return {"changed": there, "msg": f"The secrets in '{directory}' were removed." if there else "There were none."}
+    said = f"The secrets in '{directory}' were removed." if there else "There were none."
+    left = f" Its backups need '{directory}/{CIPHER}', so that was left." if kept else ""
+    return {"changed": there, "msg": f"{said}{left}"}
 
 
 def _fleet(names: Iterable[str], hostvars: Mapping[str, Any]) -> tuple[list[str], list[str]]:
@@ -90,8 +95,12 @@ def _write(path: str, text: str) -> None:
     os.replace(f"{path}.new", path)
 
 
-def _remove(path: str) -> None:
-    if os.path.isdir(path) and not os.path.islink(path):
+def _remove(path: str, keep_cipher: bool = False) -> None:
+    if keep_cipher:
+        for name in os.listdir(path):
+            if name != CIPHER:
+                _remove(f"{path}/{name}")
+    elif os.path.isdir(path) and not os.path.islink(path):
         shutil.rmtree(path)
     else:
         os.unlink(path)

@@ -25,6 +25,13 @@ def streams(server: Any) -> None:
     until(lambda: server.psql("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'") != "0")
 
 
+def archive_for(servers: Any) -> dict[str, str]:
+    """Settings of servers that share an archive."""
+    folder = servers.folder / "archive"
+    servers.run("mkdir", "-p", folder)
+    return {"archive_mode": "on", "archive_command": f"cp %p {folder}/%f", "restore_command": f"cp {folder}/%f %p"}
+
+
 def follow(old: Any, new: Any, **more: Any) -> dict[str, Any]:
     """Options of a standby of ``new`` in the directory of ``old``."""
     passfile = old.data.with_suffix(".pgpass")
@@ -232,6 +239,36 @@ def test_a_rewind_without_the_wal_it_needs_is_impossible(servers: Any, module: A
     assert (found["action"], found["reason"]) == ("impossible", "wal_gone"), found
     assert found["diverged"]["transactions"] is None
     assert not (old.data / "standby.signal").exists()
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["in the archive", "nowhere"])
+def test_a_rewind_reads_from_the_archive_what_the_directory_has_no_more(servers: Any, module: Any, kept: bool) -> None:
+    """The last checkpoint before the fork lies in a segment that the former primary has removed since."""
+    settings = archive_for(servers)
+    old, new = pair(servers, **settings, wal_keep_size="0")
+    old.psql("CREATE TABLE t (n int)")
+    for number in (10, 11):
+        old.psql(f"INSERT INTO t VALUES ({number}); SELECT pg_switch_wal()")
+    fork = old.psql("INSERT INTO t VALUES (12) RETURNING pg_walfile_name(pg_current_wal_lsn())")
+    until(lambda: new.psql("SELECT count(*) FROM t") == "3")
+    new.psql("SELECT pg_promote()")
+    old.psql("INSERT INTO t VALUES (1)")
+    new.psql("INSERT INTO t VALUES (100)")
+    let_rewind(new)
+    old.stop()
+    folders = [old.data / "pg_wal", new.data / "pg_wal"] + ([] if kept else [servers.folder / "archive"])
+    for folder in folders:
+        older = f"awk '/^[0-9A-F]+$/ && $0 < \"{fork}\"'"
+        servers.run("sh", "-c", f"cd {folder}; ls | {older} | xargs -r rm")
+    for check in (True, False):
+        found = module("rewind", check=check, on_impossible="report", **rewinding(old, new))
+        assert found["action"] == ("rewound" if kept else "impossible"), found
+    if kept:
+        old.write_config()
+        old.start()
+        streams(new)
+        assert old.psql("SELECT count(*) FROM t WHERE n IN (10, 11, 12, 100)") == "4"
+        assert old.psql("SELECT count(*) FROM t") == "4"
 
 
 def test_a_rewind_that_may_not_read_is_refused_before_anything_changes(servers: Any, module: Any) -> None:

@@ -1,0 +1,73 @@
+# Copyright (c) 2026 The pgfleet.cluster developers
+# MIT License (see LICENSE or https://opensource.org/license/mit)
+"""How a server archives its WAL and gets it back, as settings (manual: Continuous Archiving and Point-in-Time Recovery). No I/O."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+#: A newly promoted server archives what the old primary had not: it must still have that WAL.
+_KEPT = "256MB"
+
+
+@dataclass(frozen=True)
+class PgBackRest:
+    """The archive of a stanza, which pgBackRest keeps as its configuration file says."""
+
+    config_file: str
+    stanza: str
+
+    @property
+    def command(self) -> list[str]:
+        return ["pgbackrest", f"--config={self.config_file}", f"--stanza={self.stanza}"]
+
+    def archive(self, version: int) -> dict[str, str]:
+        return {"archive_command": f'{_quoted(self.command)} archive-push "%p"'}
+
+    @property
+    def restore_command(self) -> str:
+        return f'{_quoted(self.command)} archive-get %f "%p"'
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A directory, which PostgreSQL itself writes to; before 15, which has no basic_archive, through a script."""
+
+    directory: str
+    script: str = ""
+
+    def archive(self, version: int) -> dict[str, str]:
+        if version >= 15:
+            return {"archive_library": "basic_archive", "basic_archive.archive_directory": self.directory}
+        return {"archive_command": f'{_quoted([self.script])} "%p" {_quoted([self.directory])} %f'}
+
+    @property
+    def restore_command(self) -> str:
+        where = f"{_quoted([self.directory])}/%f"
+        return f'test -f {where} && cp {where} "%p"'
+
+
+def archive_of(repository: Mapping[str, Any]) -> PgBackRest | Plain:
+    """The archive that options of the backup modules name."""
+    if repository["provider"] == "plain":
+        return Plain(f"{repository['repository']}/archive", str(repository.get("script", "")))
+    return PgBackRest(repository["config_file"], repository["stanza"])
+
+
+def archive_settings(archive: PgBackRest | Plain, version: int, timeout: int) -> dict[str, str]:
+    """Settings of every node: only a primary archives, and any node may be one. ``timeout``: seconds."""
+    return {
+        "archive_mode": "on",
+        **archive.archive(version),
+        "archive_timeout": f"{timeout}s",
+        "restore_command": archive.restore_command,
+        "wal_keep_size": _KEPT,
+    }
+
+
+def _quoted(words: list[str]) -> str:
+    """Words of a shell command in which PostgreSQL reads a percent sign as its own."""
+    return shlex.join(words).replace("%", "%%")

@@ -75,8 +75,8 @@ def certificates_are_there(node: Mapping[str, Any], options: Mapping[str, Any]) 
         return False
 
 
-def settings_of_archive(repository: Mapping[str, Any], version: Any, timeout: Any) -> dict[str, str]:
-    return archive_settings(archive_of(repository), int(version), int(timeout))
+def settings_of_archive(repository: Mapping[str, Any], timeout: Any) -> dict[str, str]:
+    return archive_settings(archive_of(repository), int(timeout))
 
 
 def text_of_passfile(servers: Iterable[Mapping[str, Any]], user: str, password: Any) -> str:

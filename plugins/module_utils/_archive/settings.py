@@ -24,7 +24,8 @@ class PgBackRest:
     def command(self) -> list[str]:
         return ["pgbackrest", f"--config={self.config_file}", f"--stanza={self.stanza}"]
 
-    def archive(self, version: int) -> dict[str, str]:
+    @property
+    def settings(self) -> dict[str, str]:
         return {"archive_command": f'{_quoted(self.command)} archive-push "%p"'}
 
     @property
@@ -39,8 +40,9 @@ class Plain:
     directory: str
     script: str = ""
 
-    def archive(self, version: int) -> dict[str, str]:
-        if version >= 15:
+    @property
+    def settings(self) -> dict[str, str]:
+        if not self.script:
             return {"archive_library": "basic_archive", "basic_archive.archive_directory": self.directory}
         return {"archive_command": f'{_quoted([self.script])} "%p" {_quoted([self.directory])} %f'}
 
@@ -57,11 +59,11 @@ def archive_of(repository: Mapping[str, Any]) -> PgBackRest | Plain:
     return PgBackRest(repository["config_file"], repository["stanza"])
 
 
-def archive_settings(archive: PgBackRest | Plain, version: int, timeout: int) -> dict[str, str]:
+def archive_settings(archive: PgBackRest | Plain, timeout: int) -> dict[str, str]:
     """Settings of every node: only a primary archives, and any node may be one. ``timeout``: seconds."""
     return {
         "archive_mode": "on",
-        **archive.archive(version),
+        **archive.settings,
         "archive_timeout": f"{timeout}s",
         "restore_command": archive.restore_command,
         "wal_keep_size": _KEPT,

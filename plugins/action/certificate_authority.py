@@ -56,7 +56,10 @@ class ActionModule(ActionBase):
             for move in () if check else moves:
                 self._do(move, folder, options, task_vars)
             after = folder.read()
-        return {"changed": bool(moves), "moves": list(moves), **_facts(after), **_warning(after)}
+            published = folder.publishes(after)
+            if not check and not published:
+                folder.publish(after)
+        return {"changed": bool(moves) or not published, "moves": list(moves), **_facts(after), **_warning(after)}
 
     def _do(self, move: str, folder: Folder, options: dict[str, Any], task_vars: dict[str, Any]) -> None:
         if move not in (MAKE, INTRODUCE):

@@ -23,6 +23,7 @@ ABOUT: dict[str, Any] = {
     "synchronous": {"type": "str", "default": "async"},
     "bystanders": {"type": "list", "elements": "str", "default": []},
     "may_lose": {"type": "bool", "default": False},
+    "undisturbed": {"type": "bool", "default": False},
     "problems": {"type": "list", "elements": "str", "default": []},
 }
 

@@ -49,6 +49,12 @@ options:
     description: TLS mode of the connections, as in libpq.
     type: str
     default: prefer
+  ca_cert:
+    description: File on the control machine with the authorities that the connections trust.
+    type: path
+  channel_binding:
+    description: Whether the login is bound to the server's certificate, as in libpq.
+    type: str
   writes_per_second:
     description: Rows that are committed each second, one after the other.
     type: float

@@ -27,7 +27,7 @@ from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.restart i
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._fleet.fleets import fleets_of, members_of
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._pki.authorities import PRESENT
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._pki.proven import are_kept
-from ansible_collections.pgfleet.cluster.plugins.plugin_utils._pki.sources import source_of
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._pki.sources import OwnSource, source_of
 
 
 def speaking(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -68,6 +68,8 @@ def certificates_are_there(node: Mapping[str, Any], options: Mapping[str, Any]) 
         return False
     try:
         source = source_of(options, options["host"])
+        if isinstance(source, OwnSource) and not source.folder.publishes(source.authorities):
+            return False
         wanted, before = source.wanted(), float(options["renew_before"])
         now = datetime.now(timezone.utc)
         return are_kept(node.get("certificates") or {}, source.trust(), wanted, options["owner"], before, now)

@@ -15,10 +15,14 @@ LOAD_SPEC: dict[str, Any] = {
     "login_password": {"type": "str", "default": "", "no_log": True},
     "login_db": {"type": "str", "default": "pgfleet_drill"},
     "ssl_mode": {"type": "str", "default": "prefer"},
+    "ca_cert": {"type": "path"},
+    "channel_binding": {"type": "str"},
     "writes_per_second": {"type": "float", "default": 100},
     "reads_per_second": {"type": "float", "default": 20},
     "seconds": {"type": "float", "default": 900},
 }
+
+_TRUST = {"sslrootcert": "ca_cert", "channel_binding": "channel_binding"}
 
 
 def load_from(params: Mapping[str, Any]) -> Load:
@@ -31,6 +35,7 @@ def load_from(params: Mapping[str, Any]) -> Load:
             "dbname": params["login_db"],
             "sslmode": params["ssl_mode"],
             "application_name": "pgfleet_drill",
+            **{word: params[option] for word, option in _TRUST.items() if params[option]},
         },
         params["writes_per_second"],
         params["reads_per_second"],

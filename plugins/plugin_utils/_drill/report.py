@@ -34,6 +34,7 @@ class About:
     synchronous: str = "async"
     bystanders: Sequence[str] = ()
     may_lose: bool = False
+    undisturbed: bool = False
     problems: Sequence[str] = field(default_factory=list)
 
 
@@ -62,7 +63,7 @@ def result_of(
     recording: Recording, verdict: Verdict, about: About, problems: Iterable[str], rate: float
 ) -> dict[str, Any]:
     """The document that is written, printed and shown."""
-    found = [*about.problems, *problems, *_problems(verdict, about.may_lose)]
+    found = [*about.problems, *problems, *_problems(verdict, about)]
     return {
         "drill": about.drill,
         "title": about.title,
@@ -84,7 +85,7 @@ def result_of(
     }
 
 
-def _problems(verdict: Verdict, may_lose: bool) -> list[str]:
+def _problems(verdict: Verdict, about: About) -> list[str]:
     problems = [f"{node} differs from the primary in {count} rows." for node, count in verdict.differing.items()]
     if verdict.writes == analysis.STOPPED:
         problems.append("Nobody took writes when the load ended.")
@@ -92,8 +93,10 @@ def _problems(verdict: Verdict, may_lose: bool) -> list[str]:
         problems.append("Not every standby streamed from the primary when the load ended.")
     if verdict.rows and verdict.rows.foreign:
         problems.append(f"{len(verdict.rows.foreign)} rows are there that nobody sent.")
-    if verdict.rows and verdict.rows.lost and not may_lose:
+    if verdict.rows and verdict.rows.lost and not about.may_lose:
         problems.append(f"{len(verdict.rows.lost)} rows were acknowledged and are lost.")
+    if verdict.rows and verdict.rows.in_doubt and about.undisturbed:
+        problems.append(f"{len(verdict.rows.in_doubt)} writes failed, and none should have noticed anything.")
     return problems
 
 

@@ -47,6 +47,17 @@ class Folder:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
+    @property
+    def bundle(self) -> str:
+        """Those that are trusted now, as the nodes have them: for clients on the control machine."""
+        return f"{self.path}/ca.pem"
+
+    def publishes(self, have: Authorities) -> bool:
+        return read_text(self.bundle) == have.trusted
+
+    def publish(self, have: Authorities) -> None:
+        write_file(self.bundle, have.trusted)
+
     def read(self) -> Authorities:
         retired = f"{self.path}/{RETIRED}"
         names = sorted(os.listdir(retired)) if os.path.isdir(retired) else []

@@ -74,12 +74,16 @@ def test_the_replication_role_may_replicate_and_nothing_else(fleet: Any) -> None
     assert fleet.psql("primary", "SELECT count(*) FROM pg_hba_file_rules WHERE 'replicator' = ANY(user_name)") == "1"
     rules = fleet.psql(
         "node2",
-        "SELECT user_name, database, address, auth_method FROM pg_hba_file_rules WHERE type = 'host' ORDER BY 1",
+        "SELECT user_name, database, address, auth_method, options FROM pg_hba_file_rules WHERE type = 'hostssl' ORDER BY 1",
     )
-    assert rules.splitlines() == [
-        "{pgfleet_rewind}|{postgres}|127.0.0.1|scram-sha-256",  # a role that exists only while a node is rewound
-        "{replicator}|{replication}|127.0.0.1|scram-sha-256",
-    ]
+    assert fleet.psql("node2", "SELECT count(*) FROM pg_hba_file_rules WHERE type = 'host'") == "0"
+    assert (
+        rules.splitlines()
+        == [
+            "{pgfleet_rewind}|{postgres}|127.0.0.1|scram-sha-256|{clientcert=verify-full}",  # a role that exists only while a node is rewound
+            "{replicator}|{replication}|127.0.0.1|scram-sha-256|{clientcert=verify-full}",
+        ]
+    )
     assert fleet.psql("primary", "SELECT count(*) FROM pg_roles WHERE rolname = 'pgfleet_rewind'") == "0"
 
 

@@ -212,3 +212,12 @@ def test_a_lost_row_is_a_problem_unless_the_drill_may_lose_some(may_lose: bool, 
     about = About("failover", "", "", "", may_lose=may_lose)
     result = result_of(Recording(), verdict, about, (), 100)
     assert (result["acked_lost"], result["healthy"]) == (1, healthy)
+
+
+@pytest.mark.parametrize(("undisturbed", "healthy"), [(False, True), (True, False)])
+def test_a_failed_write_is_a_problem_where_nobody_should_notice_anything(undisturbed: bool, healthy: bool) -> None:
+    rows = analysis.Comparison(1, (), (2,), (), ())
+    verdict = analysis.Verdict(analysis.Span(), {}, None, 0.0, 0.0, rows)
+    about = About("certificate_rotation", "", "", "", undisturbed=undisturbed)
+    result = result_of(Recording(), verdict, about, (), 100)
+    assert (result["in_doubt"], result["healthy"]) == (1, healthy)

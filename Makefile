@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup runtime cluster status verify destroy drill lab lab-status lab-destroy vms \
-	containers containers-status containers-destroy test test-vms test-containers sweep bench bench-drills bench-vms \
+	containers containers-status containers-destroy test test-vms test-containers sweep bench bench-backup bench-drills bench-vms \
 	format clean test-all test-ends \
 	test-unit test-integration test-molecule lint sanity docs types galaxy
 
@@ -110,6 +110,9 @@ format: setup ## Let ruff format and repair the Python files, and write docs/par
 
 bench: setup ## Measure against a bare shell script; writes build/bench.json
 	@PYTHONPATH=.cache .venv/bin/python -m ansible_collections.pgfleet.cluster.tests.bench $(BENCH_ARGS)
+
+bench-backup: setup ## Measure backups and what protects them; writes build/backup.json
+	@PYTHONPATH=.cache .venv/bin/python -m ansible_collections.pgfleet.cluster.tests.bench.backup $(BENCH_ARGS)
 
 bench-drills: setup ## Measure every drill (RUNS=20); writes build/drills.json
 	@PYTHONPATH=.cache .venv/bin/python -m ansible_collections.pgfleet.cluster.tests.bench.drills --runs $(or $(RUNS),20) $(BENCH_ARGS)

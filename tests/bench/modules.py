@@ -21,9 +21,11 @@ SLOTS = 16
 
 @dataclass
 class Source:
-    """A server with about 1 GB in it, and a place beside it for clones."""
+    """A server with so much in it, and a place beside it for clones."""
 
     folder: Path
+    port: int = PORT
+    megabytes: int = SOURCE_MB
 
     @property
     def data(self) -> Path:
@@ -39,7 +41,7 @@ class Source:
     def psql(self, *statements: str) -> str:
         words = [word for statement in statements for word in ("-c", statement)]
         return run(*as_owner(
-            bin_dir() / "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-p", str(PORT),
+            bin_dir() / "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-p", str(self.port),
             "-U", "postgres", *words), cwd=Path("/"))  # fmt: skip
 
     def create(self) -> None:
@@ -47,9 +49,9 @@ class Source:
         run(
             *as_owner(bin_dir() / "initdb", "-D", self.data, "-U", "postgres", "-k", "-N", "-A", "trust"), cwd=Path("/")
         )
-        settings = f"-p {PORT} -k {self.folder} -c listen_addresses=127.0.0.1"
+        settings = f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1"
         self.ctl("start", "-o", f"{settings} -c fsync=off -c wal_level=minimal -c max_wal_senders=0", "-l", self.log)
-        pages = SOURCE_MB * 128
+        pages = self.megabytes * 128
         self.psql(
             "CREATE TABLE bulk (text text); ALTER TABLE bulk ALTER text SET STORAGE plain",
             "BEGIN; TRUNCATE bulk; INSERT INTO bulk SELECT repeat(md5(n::text), 60)"
@@ -61,8 +63,8 @@ class Source:
             "SELECT pg_create_physical_replication_slot('bench', true)",
         )
         hba = "local all all trust\nhost replication replicator 127.0.0.1/32 scram-sha-256\n"
-        self._write(self.data / "pg_hba.conf", hba)
-        self._write(self.passfile, f"127.0.0.1:{PORT}:*:replicator:bench\n")
+        self.write(self.data / "pg_hba.conf", hba)
+        self.write(self.passfile, f"*:{self.port}:*:replicator:bench\n")
         self.ctl("reload")
 
     @property
@@ -73,14 +75,14 @@ class Source:
     def passfile(self) -> Path:
         return self.folder / "passfile"
 
-    def _write(self, path: Path, text: str) -> None:
+    def write(self, path: Path, text: str) -> None:
         run(*as_owner("sh", "-c", 'umask 077 && cat > "$0"', path), cwd=Path("/"), text=text)
 
 
 @contextmanager
-def source() -> Iterator[Source]:
+def source(port: int = PORT, megabytes: int = SOURCE_MB) -> Iterator[Source]:
     """The server, stopped and gone afterwards whatever happens."""
-    made = Source(Path(tempfile.mkdtemp(prefix="pgfleet-bench-", dir="/var/tmp")))
+    made = Source(Path(tempfile.mkdtemp(prefix="pgfleet-bench-", dir="/var/tmp")), port, megabytes)
     if OWNER:
         shutil.chown(made.folder, OWNER, OWNER)
     try:

@@ -34,6 +34,18 @@ def test_standby_follows_the_primary(standby, primary):
     assert standby.psql(system) == primary.psql(system)
 
 
+def test_each_standby_proves_who_it_is_and_asks_for_the_same(primary, standbys):
+    shown = (
+        "SELECT application_name, version, client_dn FROM pg_stat_replication JOIN pg_stat_ssl USING (pid) ORDER BY 1"
+    )
+    lines = [line.split("|") for line in primary.psql(shown).splitlines()]
+    assert [line[:2] for line in lines] == sorted([standby.name, "TLSv1.3"] for standby in standbys)
+    assert all("CN=replicator" in who and f"OU={name}" in who for name, _version, who in lines)
+    for standby in standbys:
+        words = standby.setting("primary_conninfo")
+        assert "sslmode=verify-full" in words and "channel_binding=require" in words and "sslcert=" in words
+
+
 def test_pagila_is_complete_everywhere(node):
     each = " UNION ALL ".join(f"SELECT '{table}', count(*) FROM public.{table}" for table in PAGILA)
     rows = (line.split("|") for line in node.psql(each, "pagila").splitlines())

@@ -34,9 +34,13 @@ def refuse_some_certified(wanted: Mapping[str, Mapping[str, str]]) -> None:
         )
 
 
-def have_certificates(names: Iterable[str], hostvars: Mapping[str, Any]) -> bool:
-    """Whether every node that was looked at has its certificates; what a node that gives no answer has, it has still."""
-    nodes = [node for name in names if (node := hostvars[name].get("pg_server_node"))]
+def have_certificates(names: Iterable[str], hostvars: Mapping[str, Any], configured: bool = False) -> bool:
+    """Whether every node that was looked at has its certificates; what a node that gives no answer has, it has still.
+
+    With ``configured`` new nodes, which get theirs, do not count.
+    """
+    looked_at = [node for name in names if (node := hostvars[name].get("pg_server_node"))]
+    nodes = [node for node in looked_at if node["configured"] or not configured]
     return bool(nodes) and all(
         any(found and path.endswith(_LAST) for path, found in node["files"].items()) for node in nodes
     )

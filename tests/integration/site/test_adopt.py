@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,7 +69,7 @@ def foreign(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     with own_place() as (name, ports):
         made = Fleet(tmp_path_factory.mktemp("adopt"), name, ports)
         variables = made.inventory / "group_vars/postgres.yml"
-        variables.write_text(variables.read_text() + "\npki_mode: snakeoil\n")
+        variables.write_text(re.sub("(?m)^pki_mode: .*$", "pki_mode: snakeoil", variables.read_text()))
         made.hosts({"primary": {}}, {"node1": {}})
         drop(name)
         make(made)

@@ -185,6 +185,9 @@ def test_a_removed_node_leaves_no_slot_and_a_new_one_is_cloned(fleet: Any) -> No
     assert "slot_foreign on primary" in words
     fleet.psql("primary", "SELECT pg_drop_replication_slot('barman')")
     fleet.all_hosts()
+    foreseen = fleet.play("site.yml", "--check", "--diff")
+    assert foreseen.returncode == 0, foreseen.output
+    assert re.search("(?m)^ *-.*(ssl_ca_file|clientcert)", foreseen.output) is None, "certificates are not taken away"
     fleet.site()
     assert fleet.psql("primary", "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'") == "3"
 

@@ -46,6 +46,19 @@ def test_all_have_certificates(hosts: dict[str, Any], answer: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("hosts", "answer"),
+    [
+        ({"a": node(), "b": node(has=False, configured=False)}, True),
+        ({"a": node(), "b": node(has=False)}, False),
+        ({"a": node(has=False, configured=False)}, False),
+    ],
+    ids=["one is new", "an old one has none", "all are new"],
+)
+def test_new_nodes_may_be_yet_to_get_theirs(hosts: dict[str, Any], answer: bool) -> None:
+    assert have_certificates(hosts, hosts, configured=True) is answer
+
+
+@pytest.mark.parametrize(
     ("hosts", "existing", "answer"),
     [
         ({"a": node(), "b": node()}, ["a", "b"], True),

@@ -42,7 +42,8 @@ def say(text: str) -> None:
 
 def by_turns(rounds: int, ways: Mapping[str, Callable[[], float]]) -> Seconds:
     """Seconds of each way, in an order that turns, so that all have the same noise."""
-    names, seconds = list(ways), {name: [] for name in ways}  # type: Seconds
+    names = list(ways)
+    seconds: Seconds = {name: [] for name in names}
     for turn in range(rounds):
         for name in [*names[turn % len(names) :], *names[: turn % len(names)]]:
             seconds[name].append(round(ways[name](), 3))

@@ -120,7 +120,7 @@ def newest_label(before: Sequence[BackupSet], after: Sequence[BackupSet]) -> str
 
 def _json(text: str, verb: str) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text, strict=False)  # words about an encrypted file have whatever was in it
     except ValueError as error:
         raise RepositoryFailed(
             f"pgbackrest {verb} printed no JSON: {text[:200]!r}.", "Install pgBackRest 2.45 or newer."

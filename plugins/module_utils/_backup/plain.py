@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from .._clone.command import CopyOptions, copy_failure, free_bytes, verify
 from .._datadir.facts import bin_dir_version, find_bin_dir
 from .._datadir.process import run_guarded
-from .._errors import MissingFeature
+from .._errors import MissingFeature, PgFleetError
 from .._host.atomic import make_parents, sync_directory, write_file
 from .._postgres.connection import connect
 from .._postgres.controldata import SEGMENT_BYTES
@@ -99,28 +99,30 @@ class Plain(Repository):
                 facts, major = server.row(_FACTS), server.major
             if facts["system_identifier"] != owner:
                 raise another_cluster(f"The repository '{self.path}'", owner, facts["system_identifier"])
-            if kind != FULL:
-                self._refuse_incremental(major, facts["summarize_wal"], parent)
+            if kind != FULL and (trouble := self._trouble(major, facts["summarize_wal"])):
+                raise trouble
             return _Taking(self, kind, parent, facts, major).take()
 
-    def _refuse_incremental(self, major: int, summarize: str | None, parent: BackupSet | None) -> None:
+    def incremental_trouble(self) -> PgFleetError | None:
+        with connect(self.login) as server:
+            summarize = server.row("SELECT current_setting('summarize_wal', true) AS summarize_wal")["summarize_wal"]
+            return self._trouble(server.major, summarize)
+
+    def _trouble(self, major: int, summarize: str | None) -> PgFleetError | None:
         if major < FIRST_INCREMENTAL:
-            raise MissingFeature(
+            return MissingFeature(
                 f"Incremental backups without pgBackRest need PostgreSQL {FIRST_INCREMENTAL} or newer, but {self.login.address} runs {major}.",
                 "Take full ones (type: full, or auto), or use the provider pgbackrest.",
                 needed=FIRST_INCREMENTAL,
                 found=major,
             )
         if summarize != "on":
-            raise MissingFeature(
+            return MissingFeature(
                 f"{self.login.address} has summarize_wal off, so nobody knows what has changed since the last backup.",
                 "Set summarize_wal to on, reload, and take a full backup first.",
                 "summarize_wal_off",
             )
-        if parent is None:
-            raise RepositoryFailed(
-                "There is no backup that an incremental one could build on.", "Take a full one first.", "no_backup"
-            )
+        return None
 
     def lay_out(self, chain: Sequence[BackupSet], dest: str, tablespaces: Mapping[str, str]) -> None:
         spaces = mapped(self.folders.note(chain[-1].label)[1], tablespaces)
@@ -186,6 +188,10 @@ class _Taking:
         self, repository: Plain, kind: str, parent: BackupSet | None, facts: Mapping[str, object], major: int
     ) -> None:
         self.repository, self.kind, self.parent = repository, kind, parent if kind != FULL else None
+        if kind != FULL and parent is None:
+            raise RepositoryFailed(
+                "There is no backup that an incremental one could build on.", "Take a full one first.", "no_backup"
+            )
         self.facts, self.major = facts, major
         found = facts["spaces"]
         self.spaces = {int(oid): str(path) for oid, path in found.items()} if isinstance(found, dict) else {}

@@ -63,6 +63,10 @@ class Repository(ABC):
     def push(self, path: str) -> None:
         """Archive a file of pg_wal. The same file again is no error; another one under its name is ``history_differs`` or ``archive_conflict``."""
 
+    def incremental_trouble(self) -> PgFleetError | None:
+        """Why no incremental backup can be taken of the server; None where it can."""
+        return None
+
     @abstractmethod
     def take(self, kind: str, parent: BackupSet | None = None) -> str:
         """Take a backup and return its label."""

@@ -29,7 +29,7 @@ _BY_WORDS = (
         " log paths of the configuration file.",
     ),
     (
-        r"key/value found outside of section|CryptoError|cipher header|bad decrypt|checksum error, actual",
+        r"FormatError|CryptoError|cipher header|bad decrypt|is or was the repo encrypted",
         "repository_cipher",
         "Give repo1-cipher-type and repo1-cipher-pass the values that the repository was made with. Without its passphrase nobody can read it.",
     ),

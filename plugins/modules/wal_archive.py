@@ -164,7 +164,7 @@ histories:
   sample: [{state: foreign, timeline: 7}]
 disk:
   description: >-
-    The file system of C(pg_wal). RV(disk.hours_until_full) is at the rate at which WAL piles up that cannot be archived, null where none does.
+    The file system of C(pg_wal). RV(ignore:hours_until_full) is at the rate at which WAL piles up that cannot be archived, null where none does.
     Null without O(data_directory).
   returned: success, or when something is wrong
   type: dict

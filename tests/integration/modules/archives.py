@@ -77,7 +77,8 @@ class Kept:
         made = module("wal_archive", **self.of(server), state="initialized")
         assert not made["failed"], made
         server.write_config(**self.settings)
-        server.ctl("restart")  # after a reload alone the archiver takes another library with up to a minute's delay
+        server.stop()
+        server.start()  # after a reload alone the archiver takes another library with up to a minute's delay
         return server
 
     @property

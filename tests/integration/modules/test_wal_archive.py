@@ -90,7 +90,8 @@ def test_a_command_that_only_pretends(module: Any, kept: Kept, server: Any) -> N
     gate = module("wal_archive", state="continuous", **kept.of(server))
     assert gate["failed"] and gate["code"] == "archive_placeholder", gate
     server.write_config(**{"archive_command": "", **kept.settings})
-    server.ctl("restart")
+    server.stop()
+    server.start()
     fill_up = {**kept.of(server), "backfill": True, "data_directory": str(server.data)}
     filled = module("wal_archive", state="continuous", wait=20, **fill_up)
     assert not filled["failed"], "what was pretended to be archived is still in pg_wal"

@@ -206,12 +206,25 @@ set:
   description: The backup that is, or would be, restored, as M(pgfleet.cluster.backup_info) describes it. Null when there is none.
   returned: success
   type: dict
-  sample: {"label": "20261201T034812Z-full", "type": "full", "stop_lsn": "0/3000100", "timeline": 1}
+  sample:
+    label: 20261201T041444Z-full
+    type: full
+    parent: null
+    started: "2026-12-01T04:14:44.628710Z"
+    stopped: "2026-12-01T04:14:48.691027Z"
+    start_lsn: 0/2000028
+    stop_lsn: 0/2000100
+    timeline: 1
+    system_identifier: "7714184215132068598"
+    server_version: "15"
+    database_bytes: 22602093
+    repository_bytes: 39927401
+    broken: false
 target:
   description: The target, its value as the server reads it.
   returned: success
   type: dict
-  sample: {"type": "lsn", "value": "0/4015A20", "inclusive": true}
+  sample: {"type": "lsn", "value": "0/3004098", "inclusive": true}
 timeline:
   description: The timeline that the recovery goes along. Null when there is none.
   returned: success
@@ -221,7 +234,7 @@ system_identifier:
   description: System identifier of the set. Null when there is none.
   returned: success
   type: str
-  sample: "7710473686492966654"
+  sample: "7714184215132068598"
 reached:
   description:
     - Where the recovery ended. C(lsn) is the end of the last record that was replayed, C(time) when the last transaction was committed, C(timeline) that of the
@@ -229,7 +242,7 @@ reached:
     - Null until that was seen. C(time) is null where no transaction was replayed, and after V(shutdown).
   returned: success
   type: dict
-  sample: {"lsn": "0/4015A20", "time": "2026-12-01T03:48:15.482911Z", "timeline": 2, "state": "promoted"}
+  sample: {"lsn": "0/30040E0", "time": "2026-12-01T04:14:49.582357Z", "timeline": 2, "state": "promoted"}
 doubt:
   description: A WAL segment that the archive lacks, and of which nobody knows whether the target lies behind it. Null when nothing is missing.
   returned: success
@@ -244,7 +257,7 @@ server_pid:
   description: Process of the server that runs there. Null when none does.
   returned: success
   type: int
-  sample: 48231
+  sample: 597
 server_port:
   description: Port of the side server. Null with the other modes.
   returned: success
@@ -259,12 +272,12 @@ seconds:
   description: Seconds that laying out, verifying and flushing took. Null when nothing was laid out.
   returned: success
   type: float
-  sample: 0.61
+  sample: 1.97
 recovery_seconds:
   description: Seconds until the end of the recovery was seen. Null when nothing was waited for.
   returned: success
   type: float
-  sample: 0.74
+  sample: 0.69
 recovery_changed:
   description: Whether C(primary_conninfo) or C(primary_slot_name) of a kept standby was changed. A running one must then be reloaded.
   returned: success

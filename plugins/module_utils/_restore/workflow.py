@@ -363,8 +363,7 @@ class Restore(Workflow[RestoreLook]):
             reached = {**reached, "lsn": dest.min_recovery_lsn or dest.checkpoint_lsn, "timeline": dest.timeline}
         before = note.reached or {}
         kept = {name: before.get(name) if value is None else value for name, value in reached.items()}
-        kept = before if before.get("state") == PROMOTED else kept
-        note = replace(note, reached=kept)
+        note = replace(note, reached=before if before.get("state") == PROMOTED else kept)
         write_note(self.dest, note)
         return note
 

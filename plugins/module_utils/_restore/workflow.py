@@ -225,6 +225,7 @@ class Restore(Workflow[RestoreLook]):
             return self._recover(found) if self.wanted.mode == SIDE else found
         if action == STOPPED:
             self._restored(found.bin_dir, found.note).stop()
+            write_note(self.dest, replace(found.noted, reached={**(found.noted.reached or {}), "state": "shut_down"}))
             return replace(self._looked(found), running=None)
         return self._recover(found)
 

@@ -269,10 +269,14 @@ def test_pause_then_stop_then_promote(origin, side, servers, module):
 
 
 @only_plain
-def test_shut_down_at_the_target_then_promoted(origin, side, module):
+@pytest.mark.parametrize("paused", [False, True])
+def test_shut_down_at_the_target_then_promoted(origin, side, module, paused):
     options = wanted(origin, side, action="shutdown", **origin.at("name"))
+    if paused:
+        module("restore", **{**options, "action": "pause"})
     done = module("restore", **options)
-    assert (done["action"], done["reached"]["state"], done["server_pid"]) == ("restored", "shut_down", None), done
+    action = "stopped" if paused else "restored"
+    assert (done["action"], done["reached"]["state"], done["server_pid"]) == (action, "shut_down", None), done
     assert module("restore", **options)["action"] == "kept"
     promoted = module("restore", **{**options, "action": "promote"})
     assert promoted["action"] == "promoted", promoted

@@ -66,3 +66,14 @@ def test_nobody_else_may_read(folder: Folder) -> None:
         for path in [Path(folder.path).parent, *Path(folder.path).glob("*"), Path(folder.path)]
     }
     assert modes == {"secrets": "0o700", "pki": "0o700", "current": "0o700", "lock": "0o600"}
+
+
+def test_clients_trust_whom_the_nodes_trust(folder: Folder) -> None:
+    make(folder, "old", "current")
+    assert not folder.publishes(folder.read())
+    folder.publish(folder.read())
+    assert folder.publishes(folder.read())
+    make(folder, "new", "next")
+    assert not folder.publishes(folder.read())
+    folder.publish(folder.read())
+    assert Path(folder.bundle).read_text() == authority("old") + authority("new")

@@ -95,10 +95,20 @@ def test_replicator_cannot_log_in_to_a_database(standby, primary):
     assert "no pg_hba.conf entry" in words
 
 
-def test_replicator_cannot_replicate_without_the_password(primary):
+@pytest.mark.parametrize(
+    ("password", "tls", "said"),
+    [
+        ("PGPASSFILE=/dev/null PGPASSWORD=wrong", "sslcert={pki}/certificate.pem sslkey={pki}/key.pem", "password authentication failed"),
+        ("PGPASSFILE={passfile}", "sslmode=require", "requires a valid client certificate"),
+        ("PGPASSFILE={passfile}", "sslmode=disable", "no pg_hba.conf entry"),
+    ],
+    ids=["the password", "its certificate", "TLS"],
+)  # fmt: skip
+def test_replicator_cannot_replicate_without(primary, password, tls, said):
+    files = {"pki": primary.config / "pki/replication", "passfile": primary.config / "replication.pgpass"}
     words = primary.refusal(
         "IDENTIFY_SYSTEM",
-        f"-h {primary.address} 'user=replicator replication=true'",
-        "PGPASSFILE=/dev/null PGPASSWORD=wrong",
+        f"-h {primary.address} 'user=replicator dbname=replication replication=true {tls.format(**files)}'",
+        password.format(**files),
     )
-    assert "password authentication failed" in words
+    assert said in words

@@ -13,6 +13,8 @@ from .._lsn import format_lsn
 from .gaps import Lineage
 from .names import SEGMENT, WalFile, parse_wal_name
 
+#: A file that waits no longer is just being archived.
+_UNDER_WAY_SECONDS = 5.0
 _TRUE = r"(?:(?:/usr)?/bin/)?true|:|exit(?:\s+0)?"
 #: Commands that say 'archived' and keep nothing, and endings that turn every failure into a success.
 _PLACEHOLDER = re.compile(rf"^\s*(?:{_TRUE})\s*;?\s*(?:#.*)?$|(?:\|\||;)\s*(?:{_TRUE})\s*;?\s*$")
@@ -106,7 +108,7 @@ class ServerWal:
 
 def hours_until_full(free_bytes: int, ready_bytes: int, seconds: float | None) -> float | None:
     """At the rate at which WAL that could not be archived has piled up; None where none has."""
-    if not ready_bytes or not seconds:
+    if not ready_bytes or seconds is None or seconds < _UNDER_WAY_SECONDS:
         return None
     return round(free_bytes * seconds / ready_bytes / 3600, 2)
 

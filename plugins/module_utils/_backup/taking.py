@@ -90,7 +90,7 @@ def _expire(repository: Repository, due: Due, plan: Plan) -> list[str]:
     sets = list(repository.sets())
     if due.check and plan.kind == "full":
         newest = max((each.stopped for each in sets), default=0.0)
-        sets.append(BackupSet("", "full", newest, newest + 1, 0, 0, 0, "", "", 0, 0))
+        sets.append(BackupSet("(new)", "full", newest, newest + 1, 0, 0, 0, "", "", 0, 0))
     dropped = [each.label for each in reversed(plan_expiry(sets, due.keep_full).dropped)]
     return dropped if due.check or not dropped else repository.expire(due.keep_full)
 

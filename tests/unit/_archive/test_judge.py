@@ -99,7 +99,8 @@ def test_no_placeholder(command: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("free", "ready", "seconds", "hours"), [(7200, 1, 1.0, 2.0), (7200, 0, 1.0, None), (7200, 1, None, None)]
+    ("free", "ready", "seconds", "hours"),
+    [(7200, 10, 10.0, 2.0), (7200, 0, 10.0, None), (7200, 10, 1.0, None), (7200, 10, None, None)],
 )
 def test_hours(free: int, ready: int, seconds: float | None, hours: float | None) -> None:
     assert hours_until_full(free, ready, seconds) == hours

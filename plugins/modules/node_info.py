@@ -368,7 +368,7 @@ def look_at_certificates(place: dict[str, Any], server: dict[str, Any] | None, a
     from ansible_collections.pgfleet.cluster.plugins.module_utils._node import certificates
 
     if server:
-        asked = address if server["status"] else ""  # one that is frozen would be waited for
+        asked = address if (server["status"] or {}).get("reachable") else ""  # one that is frozen would be waited for
         server["findings"] += certificates.certificate_findings(
             place["config_directory"], asked, place["reached_by"]["port"]
         )

@@ -23,6 +23,8 @@ SPEC: dict[str, Any] = {
     "tls": {"type": "bool", "default": True},
     "certificates": {"type": "bool", "default": False},
     "partial": {"type": "bool", "default": False},
+    "reading_archive": {"type": "list", "elements": "str", "default": []},
+    "reads_archive": {"type": "bool", "default": False},
     "comment": {"type": "str", "default": ""},
 }
 
@@ -34,13 +36,15 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         _valid, options = self.validate_argument_spec(SPEC)  # type: ignore[no-untyped-call]
         strict, nodes = options["synchronous_strict"], options["nodes"]
+        streaming = [node for node in nodes if node not in options["reading_archive"]]
         facts = {
             "nodes": nodes,
+            "streaming": streaming,
             "strict": strict,
-            **{name: options[name] for name in ("tls", "certificates", "partial")},
+            **{name: options[name] for name in ("tls", "certificates", "partial", "reads_archive")},
         }
         try:
-            names = synchronous_names(options["synchronous"], options["synchronous_count"], strict, nodes)
+            names = synchronous_names(options["synchronous"], options["synchronous_count"], strict, streaming)
             own = dict(options["own"])
             if not options["partial"] or "synchronous_standby_names" in own:
                 own["synchronous_standby_names"] = names

@@ -16,6 +16,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._archive.settings 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._host.files import differing
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.passfile import passfile_text
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.archived import saved_by_archive
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.certificates import (
     adopted_nodes,
     have_certificates,
@@ -123,6 +124,7 @@ class FilterModule:
             "refused_logins": refused_logins,
             "report": report,
             "rules_are_there": rules_are_there,
+            "saved_by_archive": saved_by_archive,
             "show_certificates": show_certificates,
             "stale_passfiles": stale_passfiles,
             "status_table": speaking(fleet_tables),

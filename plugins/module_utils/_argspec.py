@@ -49,6 +49,11 @@ def repository_spec() -> dict[str, Any]:
     }
 
 
+def upstream_spec() -> dict[str, Any]:
+    """Where a standby gets its WAL from."""
+    return {"upstream": {"type": "str", "default": "stream", "choices": ["stream", "archive"]}}
+
+
 def following_spec(**more: Any) -> dict[str, Any]:
     """The argument spec of a module whose connection options are those of a standby to its upstream server."""
     return connection_spec(

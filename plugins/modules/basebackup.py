@@ -53,6 +53,15 @@ options:
   application_name:
     description: Name of the standby in C(pg_stat_replication) and C(synchronous_standby_names), put into C(primary_conninfo).
     type: str
+  upstream:
+    description:
+      - Where the standby gets its WAL from, once it runs. V(stream) follows the server that it is cloned from, and reads the archive where
+        C(restore_command) is set and WAL is missing.
+      - V(archive) follows no server, so that all WAL comes by C(restore_command), which must be set elsewhere. C(primary_conninfo) and
+        C(primary_slot_name) are emptied. It is cloned in the same way, but without O(slot).
+    type: str
+    default: stream
+    choices: [stream, archive]
   bin_dir:
     description: Directory of pg_basebackup and its companions. Without it, that of the source's major version is looked for.
     type: path
@@ -268,7 +277,7 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import following_spec
+from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import following_spec, upstream_spec
 from ansible_collections.pgfleet.cluster.plugins.module_utils._clone.workflow import Clone, CloneLook, Done
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.around import Finished
 from ansible_collections.pgfleet.cluster.plugins.module_utils._datadir.owner import as_owner
@@ -302,6 +311,7 @@ def argument_spec() -> dict[str, Any]:
         on_running={"type": "str", "default": "refuse", "choices": ["refuse", "rehearse"]},
         keep_replaced={"type": "bool", "default": True},
         source_size={"type": "int"},
+        **upstream_spec(),
     )
 
 

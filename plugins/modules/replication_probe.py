@@ -10,6 +10,7 @@ version_added: 1.0.0
 description:
   - V(write) commits one row on the primary and measures, by the primary's own clock, how long each standby takes to replay it.
   - V(read) waits on a standby until that row can be read there, then tries to write and expects the refusal of SQLSTATE 25006.
+  - V(switch) lets the primary begin a new WAL file, so that all it has written is archived, for standbys that read the archive only.
   - V(remove) drops the probe's schema C(pgfleet_probe) again.
   - Source is the PostgreSQL manual, sections Hot Standby and pg_stat_replication.
 options:
@@ -17,7 +18,7 @@ options:
     description: What to do.
     type: str
     required: true
-    choices: [write, read, remove]
+    choices: [write, read, remove, switch]
   token:
     description: The row's content. Give the same to V(write) and V(read).
     type: str
@@ -36,7 +37,7 @@ attributes:
   check_mode:
     description:
       - Fails with the same errors as a real run. V(write) and V(remove) roll back what they do, so RV(delays_ms) is of the WAL that was there.
-        V(read) does not wait for a row that no other task has written.
+        V(read) does not wait for a row that no other task has written. V(switch) does nothing.
     support: full
   diff_mode:
     description: There is nothing to show; the probe removes what it makes.

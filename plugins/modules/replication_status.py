@@ -66,9 +66,10 @@ options:
         description:
           - State of the standbys in C(pg_stat_replication), and of a standby's own WAL receiver.
           - V(catchup) is also content with V(streaming). With V(any) a standby need not receive anything.
+          - With V(archive) the node must follow no server, and read its WAL from the archive.
         type: str
         default: streaming
-        choices: [streaming, catchup, any]
+        choices: [streaming, catchup, archive, any]
       sync_state:
         description: How the primary waits for the standbys.
         type: str
@@ -307,6 +308,19 @@ status:
         slot: node1_slot
         application_name: node1
         user: replicator
+    wal_source:
+      description:
+        - Where a standby gets its WAL from. V(stream) follows a server; with RV(status.restores) it reads the archive for what is missing.
+        - V(archive) follows no server and has C(restore_command) only. Null on a primary, for a standby that has neither, and where the
+          role may not see it.
+      type: str
+      returned: always
+      sample: null
+    restores:
+      description: Whether C(restore_command) is set; null for a server that was not reached.
+      type: bool
+      returned: always
+      sample: false
     replay_paused: {description: Whether replay is paused., type: bool, returned: always, sample: false}
     apply_delay_ms:
       description: Setting C(recovery_min_apply_delay) of a standby, in milliseconds.
@@ -320,6 +334,12 @@ status:
       sample: null
     replay_lag_seconds:
       description: Age of the last transaction that a standby replayed; 0 when it has replayed all that it received.
+      type: float
+      returned: always
+      sample: null
+    replayed_age_seconds:
+      description:
+        - How long ago, by the standby's clock, the newest transaction that it has replayed was committed. It grows while nobody commits.
       type: float
       returned: always
       sample: null
@@ -342,6 +362,8 @@ status:
         last_failed_wal: {description: File whose archiving last failed., type: str, returned: always, sample: null}
         failing: {description: Whether the last attempt failed., type: bool, returned: always, sample: false}
         last_archived_seconds: {description: Seconds since a file was last archived., type: float, returned: always, sample: null}
+        last_archived_lsn: {description: End of the WAL file last archived; null for another file., type: str, returned: always, sample: null}
+        timeout_seconds: {description: Setting C(archive_timeout)., type: int, returned: always, sample: 0}
         nowhere: {description: Whether a primary is to archive and has neither command nor library for it., type: bool, returned: always, sample: false}
         waiting: {description: Files that are yet to be archived. Null when the role may not see it., type: int, returned: always, sample: 0}
         oldest_waiting_seconds: {description: Age of the oldest of them., type: float, returned: always, sample: null}
@@ -467,7 +489,7 @@ EXPECT_SPEC: dict[str, Any] = {
     "timeline": {"type": "int"},
     "standbys": {"type": "list", "elements": "str"},
     "slots": {"type": "list", "elements": "str"},
-    "state": {"type": "str", "default": "streaming", "choices": ["streaming", "catchup", "any"]},
+    "state": {"type": "str", "default": "streaming", "choices": ["streaming", "catchup", "archive", "any"]},
     "sync_state": {"type": "str", "choices": ["async", "potential", "sync", "quorum"]},
     "max_lag_bytes": {"type": "int"},
     "max_lag_seconds": {"type": "float"},

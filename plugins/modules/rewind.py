@@ -28,6 +28,13 @@ options:
     type: path
     required: true
     aliases: [dest, path, pgdata]
+  upstream:
+    description:
+      - Where the standby gets its WAL from, once it runs. V(stream) follows the server at the connection options.
+      - V(archive) follows no server. C(primary_conninfo) and C(primary_slot_name) are emptied, and C(restore_command) must be set elsewhere.
+    type: str
+    default: stream
+    choices: [stream, archive]
   rewind_user:
     description:
       - Role that pg_rewind logs in as, to O(login_db). It must be a superuser or be allowed to execute C(pg_ls_dir), C(pg_stat_file)
@@ -146,7 +153,7 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import following_spec
+from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import following_spec, upstream_spec
 from ansible_collections.pgfleet.cluster.plugins.module_utils._clone.rewind import Rewind, RewindLook
 from ansible_collections.pgfleet.cluster.plugins.module_utils._clone.rewind_command import RewindFailed
 from ansible_collections.pgfleet.cluster.plugins.module_utils._clone.rewind_plan import IMPOSSIBLE
@@ -193,6 +200,7 @@ def main() -> NoReturn:
             on_impossible={"type": "str", "default": "fail", "choices": ["fail", "report"]},
             config_file={"type": "path"},
             bin_dir={"type": "path"},
+            **upstream_spec(),
         ),
         required_together=[("rewind_ssl_cert", "rewind_ssl_key")],
         supports_check_mode=True,

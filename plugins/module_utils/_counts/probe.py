@@ -114,4 +114,11 @@ def remove(server: Server, _wanted: Probe, check: bool) -> dict[str, Any]:
     return {"changed": there}
 
 
-ACTIONS = {"write": write, "read": read, "remove": remove}
+def switch(server: Server, _wanted: Probe, check: bool) -> dict[str, Any]:
+    """Begin a new WAL file, where something was written to this one, so that it is archived."""
+    if not check:
+        server.rows("SELECT pg_switch_wal()")
+    return {"changed": False}
+
+
+ACTIONS = {"write": write, "read": read, "remove": remove, "switch": switch}

@@ -8,7 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .._errors import InvalidInput
 from .recovery import DEAD_PEER, Recovery
+
+ARCHIVE, STREAM = "archive", "stream"
 
 #: Options of connection_spec, and what they are called here.
 _OPTIONS = {
@@ -113,14 +116,24 @@ class Following:
     login: Login
     slot: str = ""
     application_name: str = ""
+    upstream: str = STREAM
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> Following:
-        return cls(Login.from_params(params), params["slot"] or "", params["application_name"] or "")
+        """As a module's options say; raises InvalidInput."""
+        upstream, slot = params.get("upstream", STREAM), params["slot"] or ""
+        if upstream == ARCHIVE and slot:
+            raise InvalidInput(
+                f"Slot '{slot}' was given to a standby that is to read its WAL from the archive only.",
+                "Leave slot out, or set upstream to 'stream'.",
+            )
+        return cls(Login.from_params(params), slot, params["application_name"] or "", upstream)
 
     @property
     def recovery(self) -> Recovery:
         """The recovery settings of the standby."""
+        if self.upstream == ARCHIVE:
+            return Recovery({}, archive_only=True)
         extra = {"application_name": self.application_name, "passfile": self.login.passfile}
         given = {name: value for name, value in extra.items() if value}
         return Recovery({**self.login.pairs, **given}, self.slot)

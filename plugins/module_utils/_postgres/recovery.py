@@ -72,10 +72,14 @@ def _certificates(pairs: Mapping[str, str]) -> set[str]:
 
 @dataclass(frozen=True)
 class Recovery:
-    """What a standby follows, and how. Empty slot: whatever slot is set, or none, is left as it is."""
+    """What a standby follows, and how. Empty slot: whatever slot is set, or none, is left as it is.
+
+    ``archive_only``: it follows no server and uses no slot; all its WAL comes by restore_command.
+    """
 
     conninfo: Mapping[str, str]
     slot: str = ""
+    archive_only: bool = False
 
     def needed(self, text: str) -> dict[str, str]:
         """The settings that have to be changed in this text of postgresql.auto.conf.
@@ -84,6 +88,8 @@ class Recovery:
         pg_basebackup and administrators add harmless ones, and who has chosen other keepalives keeps them. A password there would overrule the password file.
         """
         found = read_settings(text)
+        if self.archive_only:
+            return {name: "" for name in ("primary_conninfo", "primary_slot_name") if found.get(name)}
         needed = {}
         pairs = parse_conninfo(found.get("primary_conninfo", ""))
         wanted = {**self.conninfo, **{name: pairs[name] for name in DEAD_PEER if name in pairs}}

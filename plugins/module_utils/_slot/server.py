@@ -61,8 +61,8 @@ def require_features(server: Server, wanted: tuple[WantedSlot, ...]) -> None:
 def apply_slots(server: Server, plan: SlotPlan, login: Login, on_active: str, timeout: float) -> None:
     """Do the steps of the plan; waits and terminates as ``on_active`` says."""
     for step in plan.steps:
-        if step.slot:
-            _drop(server, step.slot.name, on_active, timeout)
+        if step.slot and not _drop(server, step.slot, on_active, timeout):
+            continue
         if step.wanted:
             _create(server, step.wanted, login)
 
@@ -77,11 +77,13 @@ def _create(server: Server, want: WantedSlot, login: Login) -> None:
         there.rows(f"SELECT pg_create_logical_replication_slot(%s, %s, {named})", args)
 
 
-def _drop(server: Server, name: str, on_active: str, timeout: float) -> None:
+def _drop(server: Server, slot: Slot, on_active: str, timeout: float) -> bool:
     """Drop a slot; one that is in use is waited for or freed until the time is up.
 
-    A terminated standby comes back within seconds, so terminating and dropping are tried together.
+    A terminated standby comes back within seconds, so terminating and dropping are tried together. False for a lost slot that is lost no
+    more: before PostgreSQL 18, its standby uses it again as soon as it has read from an archive what was missing.
     """
+    name = slot.name
     deadline = time.monotonic() + timeout
     while True:
         if on_active == "terminate":
@@ -90,17 +92,23 @@ def _drop(server: Server, name: str, on_active: str, timeout: float) -> None:
                 " WHERE slot_name = %s AND active_pid IS NOT NULL",
                 (name,),
             )
+        if slot.lost and not _is_lost(server, name):
+            return False
         try:
             server.rows(
                 "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = %s", (name,)
             )
-            return
+            return True
         except QueryFailed as error:
             if error.facts.get("sqlstate") != _OBJECT_IN_USE:
                 raise
             if on_active == "fail" or time.monotonic() >= deadline:
                 raise _still_active(server, name, on_active, timeout) from error
         time.sleep(_POLL_SECONDS)
+
+
+def _is_lost(server: Server, name: str) -> bool:
+    return any(slot.lost for slot in read_slots(server) if slot.name == name)
 
 
 def _still_active(server: Server, name: str, on_active: str, timeout: float) -> SlotConflict:

@@ -19,7 +19,7 @@ from .findings import (
     standby_state,
 )
 from .reasons import Reason, reason
-from .values import PRIMARY, STANDBY, STREAMING, Standby, Status
+from .values import ARCHIVE, PRIMARY, STANDBY, STREAMING, Standby, Status
 
 ANY = "any"
 #: States of a WAL sender that are as good as the wanted one.
@@ -98,7 +98,9 @@ def _live(status: Status, expect: Expectations) -> Iterator[Reason]:
 
 def _own_state(status: Status, expect: Expectations) -> Iterator[Reason]:
     """What a standby knows about itself."""
-    if expect.state != ANY:
+    if expect.state == ARCHIVE:
+        yield from _archive_only(status)
+    elif expect.state != ANY:
         yield from receiver_trouble(status)
     if expect.primary:
         yield from _followed(status, expect.primary)
@@ -109,6 +111,20 @@ def _own_state(status: Status, expect: Expectations) -> Iterator[Reason]:
     yield from behind
     if behind and status.replay_paused:
         yield reason("replay_paused", f"Replay is paused on {status.address}.")
+
+
+def _archive_only(status: Status) -> Iterator[Reason]:
+    """What keeps a standby from reading its WAL from the archive, and from nowhere else."""
+    upstream = status.upstream
+    if upstream is not None:
+        found = f"follows {upstream.host}:{upstream.port}"
+    elif not status.restores:
+        found = "has no restore_command"
+    elif status.wal_receiver is not None:
+        found = "still has a WAL receiver"
+    else:
+        return
+    yield reason("not_from_archive", f"{status.address} is to get its WAL from the archive only, but {found}.")
 
 
 def _followed(status: Status, primary: Mapping[str, Any]) -> Iterator[Reason]:

@@ -23,7 +23,7 @@ def findings(status: Status) -> tuple[Reason, ...]:
 
 
 def _findings(status: Status) -> Iterator[Reason]:
-    if status.is_standby:
+    if status.is_standby and not status.archive_only:
         yield from receiver_trouble(status)
     if status.replay_paused:
         yield reason("replay_paused", f"Replay is paused on {status.address}.")

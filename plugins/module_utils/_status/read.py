@@ -47,7 +47,7 @@ def look_until(
         "failed": bool(expect and (trouble or unmet)),
         "status": {**status.as_result(), "database_bytes": size},
         "reasons": [each.as_result() for each in unique(trouble + asked + why)],
-        "findings": [each.as_result() for each in unique(trouble + found + why)],
+        "findings": [each.as_result() for each in unique(trouble + found + (() if status.archive_only else why))],
         "waited_seconds": round(waited, 3),
     }
 

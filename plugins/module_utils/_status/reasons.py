@@ -38,7 +38,10 @@ REMEDIES = {
     "no_wal_receiver": "Look at the reasons that come with this one, and at the standby's log.",
     "receiver_stuck": "site.yml ends it, and the server starts another; by hand: kill that process. It waits for a server that does not"
     " answer, or for a network that swallows packets.",
-    "no_upstream": "Set primary_conninfo, or leave it as it is when the standby only restores from an archive.",
+    "no_upstream": "Set primary_conninfo; or restore_command, where the standby is to read its WAL from an archive only.",
+    "not_from_archive": "Empty primary_conninfo, set restore_command, and reload.",
+    "catching_up_from_archive": "Wait: it streams again when the archive has no more for it. When its replay stands still, its log names the"
+    " file that the archive does not have, and only a new clone helps.",
     "upstream_unreachable": "Start the upstream server; check host and port in primary_conninfo and what lies between.",
     "replication_login_refused": "The server's own words say why.",
     "replication_slot_missing": "Create the slot on the upstream server; WAL that it no longer has then means a new clone.",

@@ -20,8 +20,10 @@ from .._settings.state import Line, override_of
 from .._slot.server import read_slots
 from .sql import DATABASE_BYTES, FACTS, RIGHTS, config_query
 from .values import (
+    ARCHIVE,
     PRIMARY,
     STANDBY,
+    STREAM,
     Archiver,
     Checksums,
     ConfigError,
@@ -184,11 +186,14 @@ def _status(
         standbys=tuple(Standby(**row) for row in facts["standbys"]),
         slots=tuple(slot for slot in read_slots(server) if not slot.temporary),
         subscriptions=tuple(Subscription(**row) for row in facts["subscriptions"]),
+        wal_source=_wal_source(setting) if facts["recovering"] else None,
+        restores=bool(setting["restore_command"]),
         wal_receiver=receiver,
         connecting=Connecting(*facts["connecting"]) if facts["connecting"] else None,
         upstream=upstream_of(conninfo, setting.get("primary_slot_name")) if facts["recovering"] else None,
         replay_paused=facts["replay_paused"],
         replay_lag_seconds=facts["replay_lag_seconds"],
+        replayed_age_seconds=facts["replayed_age_seconds"],
         apply_delay_ms=int(setting["recovery_min_apply_delay"]) if facts["recovering"] else None,
         recovery_target=facts["recovery_target"] if facts["recovering"] else None,
         checksums=Checksums(setting["data_checksums"] == "on", facts["checksum_failures"]),
@@ -201,6 +206,14 @@ def _status(
         max_replication_slots=int(setting["max_replication_slots"]),
         wal=Wal(os.path.join(data, "pg_wal") if data else None, config["wal_bytes"], _keep_size(setting)),
     )
+
+
+def _wal_source(setting: Mapping[str, str]) -> str | None:
+    """None where the role may not see it, or where there is none."""
+    conninfo = setting.get("primary_conninfo")
+    if conninfo:
+        return STREAM
+    return ARCHIVE if conninfo is not None and setting["restore_command"] else None
 
 
 def _timeline(facts: Mapping[str, Any], receiver: WalReceiver | None, written: int | None) -> int:

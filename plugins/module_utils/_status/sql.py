@@ -36,6 +36,8 @@ SELECT recovering,
             WHEN pg_last_wal_replay_lsn() >= pg_last_wal_receive_lsn() THEN 0
             ELSE extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())
        END::float8 AS replay_lag_seconds,
+       CASE WHEN recovering THEN extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) END::float8
+         AS replayed_age_seconds,
        (SELECT coalesce(json_agg(s ORDER BY s.name, s.pid), '[]') FROM (
           SELECT application_name AS name, host(client_addr) AS address, pid, state, sync_state,
                  sent_lsn::text, write_lsn::text, flush_lsn::text, replay_lsn::text,
@@ -57,6 +59,11 @@ SELECT recovering,
                  last_failed_wal,
                  coalesce(last_failed_time > coalesce(last_archived_time, '-infinity'), false) AS failing,
                  extract(epoch FROM clock_timestamp() - last_archived_time)::float8 AS last_archived_seconds,
+                 CASE WHEN last_archived_wal ~ '^[0-9A-F]{24}($|[.][0-9A-F]{8}[.])' THEN
+                   ('0/0'::pg_lsn + ('x' || substr(last_archived_wal, 9, 8))::bit(32)::bigint * 4294967296
+                     + (('x' || substr(last_archived_wal, 17, 8))::bit(32)::bigint + 1)
+                       * pg_size_bytes(current_setting('wal_segment_size')))::text END AS last_archived_lsn,
+                 (SELECT setting::int FROM pg_settings WHERE name = 'archive_timeout') AS timeout_seconds,
                  NOT recovering AND current_setting('archive_mode') <> 'off' AND current_setting('archive_command') = ''
                    AND coalesce(current_setting('archive_library', true), '') = '' AS nowhere
             FROM pg_stat_archiver) AS a) AS archiver,
@@ -65,7 +72,7 @@ SELECT recovering,
        (SELECT json_object_agg(name, setting) FROM pg_settings
          WHERE name IN ('cluster_name', 'data_checksums', 'data_directory', 'max_replication_slots',
                         'max_slot_wal_keep_size', 'max_wal_senders', 'primary_conninfo', 'primary_slot_name',
-                        'recovery_min_apply_delay')) AS setting,
+                        'recovery_min_apply_delay', 'restore_command')) AS setting,
        (SELECT json_object_agg(r.rolname, concat_ws(', ',
                  CASE WHEN NOT r.rolcanlogin THEN 'NOLOGIN' END,
                  CASE WHEN NOT (r.rolreplication OR r.rolsuper) THEN 'NOREPLICATION' END,

@@ -30,6 +30,7 @@ _ANSWER_SECONDS = 2.0
 #: Words of a refused START_REPLICATION and what they mean.
 _SAYINGS = (
     ("has already been removed", "wal_removed"),
+    ("can no longer access replication slot", "wal_removed"),
     ("can no longer get changes from replication slot", "wal_removed"),
     ("cannot read from", "wal_removed"),
     ("is not in this server's history", "timeline_diverged"),
@@ -165,6 +166,14 @@ def _refusal(connection: Any, command: str, patience: float = 0) -> str | None:
 
 def _said(words: str, status: Status, upstream: Upstream) -> Reason:
     code = next((code for saying, code in _SAYINGS if saying in words), "replication_login_refused")
+    if code == "wal_removed" and status.restores:
+        return reason(
+            "catching_up_from_archive",
+            f"{_at(upstream)} no longer has the WAL that {status.address} needs next ({words}); it reads the archive instead, and has"
+            f" replayed up to {status.lsn.replay}.",
+            server_words=words,
+            slot=upstream.slot,
+        )
     return reason(
         code,
         f"{_at(upstream)} does not serve {status.address}: {words}",

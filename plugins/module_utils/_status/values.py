@@ -17,6 +17,8 @@ STANDBY = "standby"
 ABSENT = "absent"
 UNKNOWN = "unknown"
 STREAMING = "streaming"
+#: Where a standby gets its WAL from.
+ARCHIVE, STREAM = "archive", "stream"
 #: What pg_file_settings says both of a wrong value and of a right one that needs a restart.
 _NOT_APPLIED = "setting could not be applied"
 
@@ -100,7 +102,7 @@ class Checksums:
 class Archiver:
     """pg_stat_archiver; ``failing`` means that the last attempt failed, ``waiting`` counts the files that are yet to be archived.
 
-    ``nowhere``: archiving is on, and there is no command and no library for it.
+    ``nowhere``: archiving is on, and there is no command and no library for it. ``last_archived_lsn``: where the last archived file ends.
     """
 
     mode: str | None = None
@@ -113,6 +115,8 @@ class Archiver:
     waiting: int | None = None
     oldest_waiting_seconds: float | None = None
     nowhere: bool = False
+    last_archived_lsn: str | None = None
+    timeout_seconds: int | None = None
 
 
 @dataclass(frozen=True)
@@ -171,6 +175,8 @@ class Status:
     """The truth about one node. What is not known, or may not be seen, is None.
 
     ``reachable``: an ordinary session was opened. ``known``: the facts are the server's own, over whatever session.
+    ``restores``: restore_command is set. ``wal_source``: a standby that follows no server has only the archive, if it has that.
+    ``replayed_age_seconds``: how long ago the newest transaction that it has replayed was committed.
     """
 
     address: str
@@ -194,8 +200,11 @@ class Status:
     wal_receiver: WalReceiver | None = None
     connecting: Connecting | None = None
     upstream: Upstream | None = None
+    wal_source: str | None = None
+    restores: bool | None = None
     replay_paused: bool = False
     replay_lag_seconds: float | None = None
+    replayed_age_seconds: float | None = None
     apply_delay_ms: int | None = None
     recovery_target: str | None = None
     checksums: Checksums = Checksums()
@@ -212,6 +221,11 @@ class Status:
     @property
     def is_standby(self) -> bool:
         return self.role == STANDBY
+
+    @property
+    def archive_only(self) -> bool:
+        """A standby that follows no server, and reads its WAL from an archive."""
+        return self.wal_source == ARCHIVE
 
     @property
     def receiving(self) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.recovery import OWN_FILES, parse_conninfo
+from ansible_collections.pgfleet.cluster.plugins.module_utils._status.values import ARCHIVE
 
 _SERVER = "/pki/server/certificate.pem"
 #: What is issued last.
@@ -59,8 +60,15 @@ def adopted_nodes(names: Iterable[str], hostvars: Mapping[str, Any]) -> list[str
 
 def show_certificates(topology: Mapping[str, Any], hostvars: Mapping[str, Any]) -> bool:
     """Whether no standby would be kept out by rules that ask for one. One that is yet to be cloned gets what is wanted."""
-    standbys = [name for name in topology["standbys"] if name in topology["existing"]]
+    standbys = [name for name in topology["standbys"] if name in topology["existing"] and _logs_in(hostvars[name])]
     return all(_shows(hostvars[name].get("pg_server_node") or {}) for name in standbys)
+
+
+def _logs_in(variables: Mapping[str, Any]) -> bool:
+    """A standby that reads the archive only logs in nowhere, until its recovery settings are others."""
+    found = (variables.get("pg_server_node") or {}).get("recovery") or {}
+    upstream = (variables.get("pg_server_facts") or {}).get("upstream")
+    return upstream != ARCHIVE or bool(found.get("primary_conninfo"))
 
 
 def _shows(node: Mapping[str, Any]) -> bool:

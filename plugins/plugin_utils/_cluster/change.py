@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._change.checks import OperationRefused
+from ansible_collections.pgfleet.cluster.plugins.module_utils._status.values import ARCHIVE
 
 from .topology import PRIMARY, STANDBY, Topology
 
@@ -47,6 +48,21 @@ class Change:
 def status_of(results: Results, name: str) -> Mapping[str, Any]:
     """The status of a node; empty where it said nothing."""
     return (results.get(name) or {}).get("status") or {}
+
+
+def reads_archive(results: Results, name: str) -> bool:
+    """Whether the node, as a standby, is to get its WAL from the archive only: it has no slot, and nobody sees it stream."""
+    return (results.get(name) or {}).get("upstream") == ARCHIVE
+
+
+def turning_steps(results: Results, following: Sequence[str], target: str) -> list[str]:
+    """What the other standbys do when ``target`` leads."""
+    readers = [name for name in following if reads_archive(results, name)]
+    turning = [name for name in following if name not in readers]
+    return [
+        *([f"Turn {', '.join(turning)} to {target} by a reload."] if turning else []),
+        *([f"{', '.join(readers)} follows as the archive gets the WAL of {target}."] if readers else []),
+    ]
 
 
 def refuse_unknown(results: Results, name: str, purpose: str) -> None:

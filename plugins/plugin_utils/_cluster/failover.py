@@ -16,9 +16,9 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._change.checks imp
 )
 from ansible_collections.pgfleet.cluster.plugins.module_utils._lsn import format_lsn, parse_lsn
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.answer import SAID
-from ansible_collections.pgfleet.cluster.plugins.module_utils._status.values import STREAMING
+from ansible_collections.pgfleet.cluster.plugins.module_utils._status.values import ARCHIVE, STREAMING
 
-from .change import DONE, WHOLE, Change, Results
+from .change import DONE, WHOLE, Change, Results, reads_archive, turning_steps
 from .topology import (
     FORMER,
     PRIMARY,
@@ -37,12 +37,16 @@ STOP, STOPPED, GIVEN, NONE = "stop", "stopped", "given", "none"
 
 @dataclass(frozen=True)
 class Candidate:
-    """A standby that could lead. ``lsn``: the end of all WAL that it has, some of which a delayed one has yet to replay."""
+    """A standby that could lead. ``lsn``: the end of all WAL that it has, some of which a delayed one has yet to replay.
+
+    ``archive_only``: it may find more in the archive.
+    """
 
     name: str
     timeline: int
     lsn: int
     delay_ms: int = 0
+    archive_only: bool = False
 
     @property
     def progress(self) -> tuple[int, int]:
@@ -118,7 +122,9 @@ def plan_failover(results: Results, fenced: bool, force: bool, synchronous: bool
         *(f"{target}: {found['message']} {found['remedy']}" for found in unfit(results[target])),
         *logical_steps(old, _status(results, old), target, _status(results, target)),
     ]
-    return Failover(_change(nodes, existing, old, candidates, fence, said), fence, candidates, lost, tuple(unreachable))
+    return Failover(
+        _change(results, nodes, existing, old, candidates, fence, said), fence, candidates, lost, tuple(unreachable)
+    )
 
 
 def _finished(results: Results, nodes: Sequence[Node], leader: Node | None, fenced: bool) -> Failover | None:
@@ -128,15 +134,16 @@ def _finished(results: Results, nodes: Sequence[Node], leader: Node | None, fenc
         return None
     topology = _topology(nodes, [node for node in nodes if node.exists], leader.name)
     names = _standbys(topology)
+    slots = tuple(name for name in names if not reads_archive(results, name))
     steps = (f"{leader.name} is the primary; make sure that every standby follows it.",)
-    change = Change(formers[0].name, leader.name, DONE, topology, names, (*names, formers[0].name), steps)
+    change = Change(formers[0].name, leader.name, DONE, topology, names, (*slots, formers[0].name), steps)
     return Failover(change, NONE, (), "Nothing more than what an earlier run said.")
 
 
 def _refuse_second(results: Results, done: Change, force: bool) -> None:
     """Force asks for another primary; that is refused, and not taken for the end of an earlier run, when that run is over."""
     following = {each["name"] for each in _status(results, done.target)["standbys"] if each["state"] == STREAMING}
-    if force and set(done.following) <= following:
+    if force and {name for name in done.following if not reads_archive(results, name)} <= following:
         raise OperationRefused(
             f"{done.target} leads since an earlier failover, and {done.old} is a former primary.",
             f"Bring that back first: rejoin.yml -e node={done.old}. Or stop the server of {done.target} yourself, then"
@@ -218,13 +225,19 @@ def rank(results: Results, existing: Iterable[Node]) -> tuple[Candidate, ...]:
 
 
 def _ranked(results: Results, nodes: Iterable[Node]) -> tuple[Candidate, ...]:
-    """With equal WAL, one that replays without a delay comes first."""
+    """With equal WAL, one that replays without a delay comes first, then one that streams."""
     said = [(node, _status(results, node.name)) for node in nodes]
     found = [
-        Candidate(node.name, node.timeline or 0, _end(status["lsn"]), status.get("apply_delay_ms") or 0)
+        Candidate(
+            node.name,
+            node.timeline or 0,
+            _end(status["lsn"]),
+            status.get("apply_delay_ms") or 0,
+            status.get("wal_source") == ARCHIVE,
+        )
         for node, status in said
     ]
-    return tuple(sorted(found, key=lambda each: (each.progress, -each.delay_ms), reverse=True))
+    return tuple(sorted(found, key=lambda each: (each.progress, -each.delay_ms, not each.archive_only), reverse=True))
 
 
 def _end(lsn: Mapping[str, Any]) -> int:
@@ -257,6 +270,7 @@ def _old_name(leader: Node | None, nodes: Sequence[Node], unreachable: Sequence[
 
 
 def _change(
+    results: Results,
     nodes: Sequence[Node],
     existing: Sequence[Node],
     old: str,
@@ -267,14 +281,15 @@ def _change(
     target = candidates[0].name
     topology = _topology(nodes, existing, target)
     following = tuple(name for name in _standbys(topology) if name in {each.name for each in candidates})
-    slots = tuple(dict.fromkeys(name for name in (*_standbys(topology), old) if name and name != target))
+    standbys = [name for name in _standbys(topology) if not reads_archive(results, name)]
+    slots = tuple(dict.fromkeys(name for name in (*standbys, old) if name and name != target))
     steps = [
         *[f"{each.name} has WAL up to {format_lsn(each.lsn)}, {candidates[0].lsn - each.lsn} bytes behind." for each in candidates],
         *said,
         *_fencing_steps(old, fence),
         f"Create on {target} a slot for each of {', '.join(slots)}." if slots else f"{target} has nobody to follow it.",
         f"Promote {target}.",
-        *([f"Turn {', '.join(following)} to {target} by a reload."] if following else []),
+        *turning_steps(results, following, target),
     ]  # fmt: skip
     return Change(old, target, WHOLE, topology, following, slots, tuple(steps))
 

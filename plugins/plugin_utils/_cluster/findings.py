@@ -16,7 +16,7 @@ ERROR, WARNING = "error", "warning"
 #: Worth a look, while everything does its part. Whatever is not among them is an error.
 _WARNINGS = frozenset(
     (
-        "former_primary", "no_free_wal_sender", "not_asked", "not_visible", "pending_restart", "reload_pending",
+        "catching_up_from_archive", "former_primary", "no_free_wal_sender", "not_asked", "not_visible", "pending_restart", "reload_pending",
         "replay_paused", "setting_overridden", "shutting_down", "slot_foreign", "slot_inactive", "starting_up",
     )
 )  # fmt: skip
@@ -24,7 +24,7 @@ _WARNINGS = frozenset(
 _RECEIVES_NOTHING = frozenset(("no_wal_receiver", "not_streaming"))
 _CAUSES = frozenset(
     (
-        "ahead_of_upstream", "no_upstream", "replication_login_refused", "replication_slot_missing", "slot_in_use",
+        "ahead_of_upstream", "catching_up_from_archive", "no_upstream", "replication_login_refused", "replication_slot_missing", "slot_in_use",
         "timeline_diverged", "upstream_unreachable", "wal_removed", "wrong_system_identifier",
     )
 )  # fmt: skip
@@ -46,6 +46,8 @@ _REMEDIES = {
     "timeline_diverged": "rejoin.yml -e node={node} lists what only it has and brings it back.",
     "ahead_of_upstream": "Find out which of the two has the right data; rejoin.yml -e node={node} brings this one back.",
     "replication_slot_missing": "site.yml creates the slot.",
+    "catching_up_from_archive": "Wait; site.yml recreates its slot where the primary does not take the old one back, and it streams again."
+    " rebuild_standby.yml -e node={node} clones it again when the archive lacks what it needs.",
 }
 
 
@@ -128,6 +130,8 @@ def _follows(each: Finding, codes: Mapping[str | None, set[str]], lost: set[str 
         return bool(theirs & (_DOWN | _CAUSES | _RECEIVES_NOTHING)) or (
             each.code == "slot_inactive" and "standby_missing" in theirs
         )
+    if each.code == "slot_lost" and "catching_up_from_archive" in codes.get(each.about, set()):
+        return True
     if each.code == "slot_lost":
         return each.about != each.node and "slot_lost" in codes.get(each.about, set())
     if each.code in _RECEIVES_NOTHING:

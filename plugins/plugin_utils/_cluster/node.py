@@ -15,10 +15,10 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._change.checks imp
     refuse_unfit,
 )
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.answer import TOO_MANY
-from ansible_collections.pgfleet.cluster.plugins.module_utils._status.values import STREAMING
+from ansible_collections.pgfleet.cluster.plugins.module_utils._status.values import ARCHIVE, STREAMING
 
-from .change import DONE, WHOLE, Change, Results, refuse_unknown, status_of
-from .failover import rank
+from .change import DONE, WHOLE, Change, Results, reads_archive, refuse_unknown, status_of
+from .failover import Candidate, rank
 from .restart import limits_of, primary_first, refuse_below_primary
 from .topology import PRIMARY, STANDBY, Node, Topology, derive_topology, refuse_refusals
 
@@ -43,9 +43,10 @@ def plan_node(results: Results, name: str, operation: str) -> Change:
         return _removal(topology, name)
     streams = _streams(results, topology, name)
     if operation == REJOIN and streams:
-        steps = (f"{name} streams from {topology.primary} already.",)
+        how = "reads the archive" if reads_archive(results, name) else f"streams from {topology.primary}"
+        steps = (f"{name} {how} already.",)
         return Change(name, topology.primary, DONE, topology, (), (), steps)
-    return _return(topology, name, operation)
+    return _return(results, topology, name, operation)
 
 
 def _giving_in(node: Node, nodes: Sequence[Node]) -> Node:
@@ -82,11 +83,17 @@ def _refuse_silent(results: Results, name: str, operation: str) -> None:
 
 
 def _streams(results: Results, topology: Topology, name: str) -> bool:
-    standbys = (results[topology.primary] or {})["status"]["standbys"]
+    """Whether it does its part as a standby already."""
+    leader, own = (results[topology.primary] or {})["status"], status_of(results, name)
+    if reads_archive(results, name):
+        same = own.get("timeline") == leader["timeline"]
+        return bool(same and own.get("reachable") and own.get("wal_source") == ARCHIVE)
+    standbys = leader["standbys"]
     return any(standby["name"] == name and standby["state"] == STREAMING for standby in standbys)
 
 
-def _return(topology: Topology, name: str, operation: str) -> Change:
+def _return(results: Results, topology: Topology, name: str, operation: str) -> Change:
+    archived = reads_archive(results, name)
     after = replace(
         topology,
         roles={**topology.roles, name: STANDBY},
@@ -99,11 +106,11 @@ def _return(topology: Topology, name: str, operation: str) -> Change:
     steps = [
         *([f"Stop the server of {name}."] if name in topology.running else []),
         *(["List the transactions that only it has."] if operation == REJOIN else []),
-        f"Make sure of its slot on {topology.primary}.",
+        *([] if archived else [f"Make sure of its slot on {topology.primary}."]),
         way,
-        f"Start it as a standby of {topology.primary}.",
+        f"Start it as a standby {'that reads the archive' if archived else f'of {topology.primary}'}.",
     ]
-    return Change(name, topology.primary, WHOLE, after, (name,), (name,), tuple(steps))
+    return Change(name, topology.primary, WHOLE, after, (name,), () if archived else (name,), tuple(steps))
 
 
 @dataclass(frozen=True)
@@ -143,7 +150,9 @@ def plan_rolling(results: Results, switchover: bool, to: str) -> Rolling:
             "Run site.yml, or this playbook without a switchover. Nothing was changed.",
             "primary_first",
         )
-    best = [each.name for each in rank(results, [node for node in nodes if node.name in standbys]) if not each.delay_ms]
+    best = [
+        each.name for each in rank(results, [node for node in nodes if node.name in standbys]) if _can_take_over(each)
+    ]
     if not to and not best:
         raise OperationRefused(
             "No standby runs that could lead without a delay.",
@@ -154,6 +163,11 @@ def plan_rolling(results: Results, switchover: bool, to: str) -> Rolling:
     target = to or best[0]
     steps = [*(f"Restart {name}." for name in standbys), f"Let {target} lead; {primary} restarts as its standby."]
     return Rolling(tuple(standbys), target, tuple(steps))
+
+
+def _can_take_over(each: Candidate) -> bool:
+    """Without a loss and at once: the last WAL of a primary that stops is in no archive."""
+    return not each.delay_ms and not each.archive_only
 
 
 def _refuse_barred(primary: str, barred: Mapping[str, str]) -> None:

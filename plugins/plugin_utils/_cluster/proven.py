@@ -22,7 +22,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._hba.file import (
 from ansible_collections.pgfleet.cluster.plugins.module_utils._hba.rule import SECRET_OPTIONS
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.login import Following
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.settings import write_settings
-from ansible_collections.pgfleet.cluster.plugins.module_utils._status.values import PRIMARY, STANDBY, STREAMING
+from ansible_collections.pgfleet.cluster.plugins.module_utils._status.values import ARCHIVE, PRIMARY, STANDBY, STREAMING
 
 _HBA_DEFAULTS = {"block": FLEET, "state": "present", "client_certificates": False}
 _HBA_MODE = "0640"
@@ -69,15 +69,23 @@ def follows(node: Mapping[str, Any], options: Mapping[str, Any], owner: str) -> 
 def _streams(node: Mapping[str, Any], options: Mapping[str, Any]) -> bool:
     """By the running server itself: from this primary, by this slot, with settings that are in force."""
     status = (node.get("server") or {}).get("status") or {}
+    if status.get("role") != STANDBY or status["settings"]["reload_pending"] is not False:
+        return False
+    if options.get("upstream") == ARCHIVE:
+        return _reads_archive(status)
     receiver = status.get("wal_receiver") or {}
     wanted = (STREAMING, options["login_host"], options["login_port"], options["slot"])
     found = tuple(receiver.get(name) for name in ("status", "sender_host", "sender_port", "slot"))
-    return status.get("role") == STANDBY and found == wanted and status["settings"]["reload_pending"] is False
+    return found == wanted
+
+
+def _reads_archive(status: Mapping[str, Any]) -> bool:
+    return status.get("wal_source") == ARCHIVE and status["wal_receiver"] is None
 
 
 def at_rest(topology: Mapping[str, Any], hostvars: Mapping[str, Any]) -> bool:
     """Whether all nodes did their part at the first look, and no task has changed anything since."""
-    standbys = topology["standbys"]
+    standbys = [name for name in topology["standbys"] if hostvars[name]["pg_server_facts"].get("upstream") != ARCHIVE]
     slots = [hostvars[name]["pg_server_facts"]["slot"] for name in standbys]
     return all(
         not _is_changed(hostvars[name]) and _does_its_part(hostvars[name], role, standbys, slots)
@@ -99,6 +107,8 @@ def _does_its_part(variables: Mapping[str, Any], role: str, standbys: Collection
         return False
     if role == PRIMARY:
         return _feeds(status, standbys, slots)
+    if variables["pg_server_facts"].get("upstream") == ARCHIVE:
+        return _reads_archive(status)
     return (status["wal_receiver"] or {}).get("status") == STREAMING
 
 

@@ -11,7 +11,9 @@ from typing import Any
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.answer import ACCEPTS, SAID
+from ansible_collections.pgfleet.cluster.plugins.module_utils._status.values import ARCHIVE
 
+from .archived import lag_of, lagging
 from .findings import Finding, each_once, of_node, summary
 from .restart import limits_below, limits_of
 from .results import current_results
@@ -36,11 +38,12 @@ STREAMING, NOT_STREAMING = "streaming", "not streaming"
 
 @dataclass(frozen=True)
 class View:
-    """What the primaries see: whether there is one that can be asked, its standbys by name, its lost slots."""
+    """What the primaries see: whether there is one that can be asked, its standbys by name, its lost slots; ``leader`` is its status."""
 
     known: bool
     standbys: Mapping[str, Mapping[str, Any]]
     lost_slots: Container[str]
+    leader: Mapping[str, Any]
 
 
 def fleet_document(
@@ -120,6 +123,7 @@ def _view(results: Results) -> View:
         bool(leaders),
         {standby["name"]: standby for leader in leaders for standby in leader["standbys"]},
         {slot["name"] for leader in leaders for slot in leader["slots"] if slot["lost"]},
+        leaders[0] if leaders else {},
     )
 
 
@@ -132,16 +136,20 @@ def _node(name: str, result: Mapping[str, Any] | None, view: View) -> dict[str, 
     unknown = result is None or bool(result.get("not_asked"))
     seen = view.standbys.get(name) if status.get("role") == STANDBY else None
     slot = (seen or {}).get("slot") or (status.get("upstream") or {}).get("slot")
+    state = _state(result, status, seen, view)
+    behind, seconds = (seen["lag_bytes"], seen["lag_seconds"]) if seen else (None, None)
+    if state == ARCHIVE:
+        behind, seconds = lag_of(status, view.leader)
     return {
         "name": name,
         "role": "unknown" if unknown else status.get("role", ABSENT),
         "answer": status.get("answer"),
         "server_words": status.get("server_words"),
-        "state": _state(result, status, seen, view),
+        "state": state,
         "slot": slot,
         "slot_lost": slot in view.lost_slots,
-        "lag_bytes": seen["lag_bytes"] if seen else None,
-        "lag_seconds": seen["lag_seconds"] if seen else None,
+        "lag_bytes": behind,
+        "lag_seconds": seconds,
         "timeline": status.get("timeline"),
     }
 
@@ -164,6 +172,8 @@ def _state(
         return "running"
     if seen:
         return str(seen["state"])
+    if status.get("wal_source") == ARCHIVE:
+        return ARCHIVE
     receives = (status.get("wal_receiver") or {}).get("status") == STREAMING
     return STREAMING if receives and not view.known else NOT_STREAMING
 
@@ -188,10 +198,13 @@ def _own_findings(
     if state == "stopped" and not found:
         found = [Finding(name, "not_running", f"{name}: stopped.", "site.yml starts it.")]
     misses = node["role"] == STANDBY and state == NOT_STREAMING and not found
-    if misses or (node["role"] == STANDBY and state not in (STREAMING, NOT_STREAMING) and not found):
+    if misses or (node["role"] == STANDBY and state not in (STREAMING, NOT_STREAMING, ARCHIVE) and not found):
         words = f"{name} is not streaming from the primary (state: {state})."
         found.append(Finding(name, "standby_missing" if misses else "not_streaming", words, _LOOK))
-    if node["slot_lost"] and not view.standbys.get(name):
+    late = lagging(name, status, view.leader)
+    found += [late] if late else []
+    reads = any(each.code == "catching_up_from_archive" for each in found)
+    if node["slot_lost"] and not view.standbys.get(name) and not reads:
         words = f"{name}: its slot '{node['slot']}' is lost: the WAL that it needs is gone."
         found.append(Finding(name, "slot_lost", words, f"rebuild_standby.yml -e node={name} clones it again.", name))
     return found

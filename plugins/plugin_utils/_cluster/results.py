@@ -13,7 +13,8 @@ NOT_ASKED: dict[str, Any] = {"not_asked": True}
 def status_results(names: Iterable[str], hostvars: Mapping[str, Any]) -> dict[str, Any]:
     """The result of replication_status by node.
 
-    {} where there is no server, None for a node that gave no answer, ``not_asked`` for one that the run leaves out.
+    {} where there is no server, None for a node that gave no answer, ``not_asked`` for one that the run leaves out. ``upstream``: from
+    where the inventory says that the node gets its WAL while it is a standby.
     """
     listed = list(names)
     asked = _asked(listed, hostvars)
@@ -24,7 +25,8 @@ def status_results(names: Iterable[str], hostvars: Mapping[str, Any]) -> dict[st
             answers[name] = None if name in asked else NOT_ASKED
             continue
         status = facts.get("pg_server_status") or {}
-        answers[name] = status if "status" in status else {}
+        source = (facts.get("pg_server_facts") or {}).get("upstream")
+        answers[name] = {**status, "upstream": source} if "status" in status else {}
     return answers
 
 

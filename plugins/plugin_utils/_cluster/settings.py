@@ -51,6 +51,12 @@ _DURATION = re.compile(r"\s*([0-9.]+)\s*(us|ms|s|min|h|d)?\s*")
 _MILLISECONDS = {"us": 0.001, "ms": 1, "s": 1000, "min": 60000, "h": 3600000, "d": 86400000}
 
 
+class NoRestoreCommand(PgFleetError):
+    """A standby is to read an archive, and has no command that reads one."""
+
+    code = "no_restore_command"
+
+
 class SynchronousNobody(PgFleetError):
     """Commits could not wait for as many standbys as is asked for."""
 
@@ -60,7 +66,8 @@ class SynchronousNobody(PgFleetError):
 def fleet_settings(own: Mapping[str, Any], given: Mapping[Any, Any], facts: Mapping[str, Any]) -> dict[str, str]:
     """The settings of one node as texts: those of the collection, and over them those of the inventory.
 
-    ``facts`` has C(nodes), the names of the fleet, C(tls), C(certificates) and C(strict). Raises SettingRefused or SynchronousNobody.
+    ``facts`` has C(nodes), the names of the fleet, C(tls), C(certificates) and C(strict); C(streaming) names those that commits may wait
+    for as standbys, C(reads_archive) says that this one reads the archive only. Raises SettingRefused, SynchronousNobody or NoRestoreCommand.
     """
     mine, theirs = setting_texts(own), setting_texts(given)
     left_out = {setting_name(name) for name, value in given.items() if value is None}
@@ -70,7 +77,7 @@ def fleet_settings(own: Mapping[str, Any], given: Mapping[Any, Any], facts: Mapp
     judged = {**_GIVEN_BY_OTHERS, **wanted} if facts.get("partial") else wanted
     for check in (_wal_level, _hot_standby, _read_only, _keep_size, _timeouts):
         check(judged)
-    for check_facts in (_senders, _slots, _tls, _synchronous):
+    for check_facts in (_senders, _slots, _tls, _synchronous, _archive):
         check_facts(judged, facts)
     return wanted
 
@@ -159,6 +166,15 @@ def _tls(wanted: Mapping[str, str], facts: Mapping[str, Any]) -> None:
         )
 
 
+def _archive(wanted: Mapping[str, str], facts: Mapping[str, Any]) -> None:
+    if facts.get("reads_archive") and not wanted.get("restore_command", "").strip():
+        raise NoRestoreCommand(
+            "pg_standby_upstream is archive, and no restore_command would be in force, so this standby would get no WAL at all.",
+            "Set pg_backup_enabled to true for the fleet, or give archive_mode, archive_command and restore_command in pg_server_settings;"
+            " or set pg_standby_upstream to stream.",
+        )
+
+
 _STANDBY_NAMES = re.compile(r"\s*(?:(any|first)\s+)?(\d+)\s*\((.*)\)\s*", re.IGNORECASE | re.DOTALL)
 _ONE_NAME = re.compile(r'"((?:[^"]|"")+)"|([^\s,"()]+)')
 
@@ -171,7 +187,7 @@ def _synchronous(wanted: Mapping[str, str], facts: Mapping[str, Any]) -> None:
     found = _STANDBY_NAMES.fullmatch(text)
     count, listed = (int(found.group(2)), found.group(3)) if found else (1, text)
     names = {(quoted or bare).replace('""', '"').lower() for quoted, bare in _ONE_NAME.findall(listed)}
-    nodes = [str(node).lower() for node in facts["nodes"]]
+    nodes = [str(node).lower() for node in facts.get("streaming", facts["nodes"])]
     others = len(nodes) - 1 if "*" in names or names >= set(nodes) else len(names & set(nodes))
     if others < count:
         raise SynchronousNobody(
@@ -184,7 +200,7 @@ def _synchronous(wanted: Mapping[str, str], facts: Mapping[str, Any]) -> None:
 def synchronous_names(mode: str, count: int, strict: bool, nodes: Sequence[str]) -> str:
     """The text of synchronous_standby_names; raises SynchronousNobody where nobody could be waited for.
 
-    All nodes are listed, as any of them may lead; one that does never is its own standby. Without strictness at least
+    All nodes that stream as standbys are listed, as any of them may lead; one that does never is its own standby. Without strictness at least
     one standby more than is waited for must exist, so that one that is lost does not stop writes.
     """
     if mode == "off":

@@ -18,9 +18,20 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._change.checks imp
 from ansible_collections.pgfleet.cluster.plugins.module_utils._lsn import lsn_distance
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.answer import SAID
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.controldata import CLEAN
-from ansible_collections.pgfleet.cluster.plugins.module_utils._status.values import STREAMING
+from ansible_collections.pgfleet.cluster.plugins.module_utils._status.values import ARCHIVE, STREAMING
 
-from .change import DONE, PROMOTE, WHOLE, Change, Results, refuse_unknown, status_of, turned
+from .change import (
+    DONE,
+    PROMOTE,
+    WHOLE,
+    Change,
+    Results,
+    reads_archive,
+    refuse_unknown,
+    status_of,
+    turned,
+    turning_steps,
+)
 from .restart import limits_of, refuse_below_primary
 from .topology import FORMER, STANDBY, Node, Topology, derive_topology, refuse_unasked_primary
 
@@ -36,7 +47,7 @@ def plan_switchover(results: Results, target: str, max_lag_bytes: int) -> Change
     if topology.interrupted:
         _refuse_silence(nodes, topology)
     if target == topology.primary:
-        return _nothing(topology, target)
+        return _nothing(results, topology, target)
     _refuse_target(results, topology, target)
     refuse_unasked_primary(nodes, topology.primary)
     if topology.primary in topology.running:
@@ -77,6 +88,12 @@ def _refuse_target(results: Results, topology: Topology, target: str) -> None:
             f"{target} {found}, so it cannot take over.",
             "Start it (site.yml), or name another node. Nothing was changed.",
             "target_not_running",
+        )
+    if status.get("wal_source") == ARCHIVE:
+        raise OperationRefused(
+            f"{target} gets its WAL from the archive only, and the last WAL of {topology.primary} is never archived before it has stopped.",
+            f"Let it stream first: pg_standby_upstream: stream for {target}, and site.yml, which clones nothing. Nothing was changed.",
+            "archive_only",
         )
     timeline = ((results[topology.primary] or {}).get("status") or {}).get("timeline")
     if status["timeline"] != timeline:
@@ -143,12 +160,13 @@ def _refuse_lag(target: str, lag: int | None, max_lag_bytes: int) -> None:
         )
 
 
-def _nothing(topology: Topology, target: str) -> Change:
+def _nothing(results: Results, topology: Topology, target: str) -> Change:
     """The target leads already: what an interrupted run may have left is still looked after."""
     after = replace(topology, interrupted=False)
     steps = [f"Start {target} again as the primary that it was."] if topology.interrupted else []
     steps.append(f"{target} is the primary; make sure that every standby follows it.")
-    return Change(target, target, DONE, after, _others(after, target), _slots(after, target), tuple(steps))
+    slots = _slots(results, after, target)
+    return Change(target, target, DONE, after, _others(after, target), slots, tuple(steps))
 
 
 def _change(results: Results, topology: Topology, target: str, stage: str) -> Change:
@@ -156,16 +174,17 @@ def _change(results: Results, topology: Topology, target: str, stage: str) -> Ch
     after = turned(topology, target)
     stop = f"Make a checkpoint on {old}, shut it down cleanly and make it a standby of {target}."
     said = status_of(results, old)
+    slots = _slots(results, after, target)
     steps = [
         *logical_steps(old, said, target, status_of(results, target)),
         *(archive_steps(old, said) if stage == WHOLE else []),
-        f"Create on {target} a slot for each of {', '.join(_slots(after, target))}.",
+        *([f"Create on {target} a slot for each of {', '.join(slots)}."] if slots else []),
         *([stop] if stage == WHOLE else []),
         f"Prove that {target} has replayed the last WAL of {old}, and promote {target}.",
-        *([f"Turn {', '.join(following)} to {target} by a reload."] if following else []),
+        *turning_steps(results, following, target),
         f"Start {old} as a standby of {target} and drop its slots.",
     ]
-    return Change(old, target, stage, after, following, _slots(after, target), tuple(steps))
+    return Change(old, target, stage, after, following, slots, tuple(steps))
 
 
 def _others(topology: Topology, target: str) -> tuple[str, ...]:
@@ -173,5 +192,6 @@ def _others(topology: Topology, target: str) -> tuple[str, ...]:
     return tuple(name for name, role in topology.roles.items() if role == STANDBY and name not in excluded)
 
 
-def _slots(topology: Topology, target: str) -> tuple[str, ...]:
-    return tuple(name for name, role in topology.roles.items() if role == STANDBY and name != target)
+def _slots(results: Results, topology: Topology, target: str) -> tuple[str, ...]:
+    standbys = (name for name, role in topology.roles.items() if role == STANDBY and name != target)
+    return tuple(name for name in standbys if not reads_archive(results, name))

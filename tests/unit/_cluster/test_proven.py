@@ -118,6 +118,45 @@ def test_a_standby_follows_where_it_streams_as_is_wanted(path: str, to: Any, ans
     assert follows(changed(standby(), path, to), OPTIONS, "postgres") is answer
 
 
+def shipped() -> dict[str, Any]:
+    found = changed(standby(), "server status wal_receiver", None)
+    found["server"]["status"]["wal_source"] = "archive"
+    found["recovery"] = {**found["recovery"], "primary_conninfo": "", "primary_slot_name": ""}
+    return found
+
+
+SHIPPED: dict[str, tuple[str, Any, bool]] = {
+    "as it should": ("server findings", [], True),
+    "a conninfo": ("recovery primary_conninfo", "host=a", False),
+    "a slot": ("recovery primary_slot_name", "b_slot", False),
+    "no archive": ("server status wal_source", None, False),
+    "a receiver": ("server status wal_receiver", {"status": "streaming"}, False),
+    "not reloaded": ("server status settings reload_pending", True, False),
+    "a primary": ("server status role", "primary", False),
+}
+
+
+@pytest.mark.parametrize(("path", "to", "answer"), SHIPPED.values(), ids=SHIPPED.keys())
+def test_a_standby_reads_the_archive_where_it_follows_nobody(path: str, to: Any, answer: bool) -> None:
+    wanted = {**OPTIONS, "slot": "", "upstream": "archive"}
+    assert follows(changed(shipped(), path, to), wanted, "postgres") is answer
+
+
+def test_one_that_streams_does_not_read_the_archive_only() -> None:
+    node = changed(standby(), "server status wal_source", "stream")
+    assert not follows(node, {**OPTIONS, "slot": "", "upstream": "archive"}, "postgres")
+
+
+def test_at_rest_a_standby_that_reads_the_archive_has_no_slot() -> None:
+    found = fleet()
+    status = found["a"]["pg_server_node"]["server"]["status"]
+    found["b"] = {"pg_server_node": shipped(), "pg_server_facts": {"slot": "b_slot", "upstream": "archive"}}
+    found["a"]["pg_server_node"]["server"]["status"] = {**status, "standbys": [], "slots": []}
+    assert at_rest(TOPOLOGY, found)
+    found["b"]["pg_server_node"]["server"]["status"]["wal_source"] = "stream"
+    assert not at_rest(TOPOLOGY, found)
+
+
 def test_who_wants_a_new_clone_gets_one() -> None:
     assert not follows(standby(), {**OPTIONS, "rebuild": True}, "postgres")
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import connection_spec
+from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import InvalidInput
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.login import Following, Login
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.recovery import (
     DEAD_PEER,
@@ -21,6 +22,13 @@ TCP = Login("node1", 5433, user="replicator", password="secret", ca_cert="/ca.pe
 
 def test_the_defaults_are_those_of_the_options() -> None:
     assert Login.from_params(DEFAULTS) == Login()
+
+
+def test_a_standby_that_reads_the_archive_has_no_slot() -> None:
+    given = {**DEFAULTS, "slot": "", "application_name": "b", "upstream": "archive"}
+    assert Following.from_params(given).recovery.fresh() == {"primary_conninfo": "", "primary_slot_name": ""}
+    with pytest.raises(InvalidInput, match="Slot 'b_slot' was given"):
+        Following.from_params({**given, "slot": "b_slot"})
 
 
 def test_an_option_that_a_module_does_not_have_has_its_default() -> None:

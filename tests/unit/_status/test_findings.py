@@ -82,6 +82,7 @@ STANDBY = Status(
 )
 SILENT = replace(STANDBY, wal_receiver=None)
 BEHIND = replace(STANDBY, lsn=Lsns(receive="0/5000000", replay="0/4000000"), replay_lag_seconds=9.5)
+SHIPPED = replace(SILENT, upstream=None, wal_source="archive", restores=True)
 STOPPED = Status("node1:5432", role="standby", system_identifier="7", timeline=1)
 TOLD_ANOTHER = replace(STANDBY, upstream=Upstream("primary", 5433))
 IN_FORCE = {"no_pending_restart": True, "no_pending_reload": True, "no_settings_errors": True}
@@ -160,6 +161,11 @@ TABLE = [
     ("follows the right one, any port", STANDBY, {"primary": {"host": "primary", "port": None}}, []),
     ("follows another host", STANDBY, {"primary": {"host": "node2", "port": None}}, ["wrong_primary"]),
     ("follows another port", STANDBY, {"primary": {"host": "primary", "port": 5433}}, ["wrong_primary"]),
+    ("reads the archive, and is to stream", SHIPPED, {}, ["no_wal_receiver"]),
+    ("reads the archive, as it is to do", SHIPPED, {"state": "archive"}, []),
+    ("streams, and is to read the archive", STANDBY, {"state": "archive"}, ["not_from_archive"]),
+    ("was told to read the archive, and still streams", replace(SHIPPED, wal_receiver=RECEIVER), {"state": "archive"}, ["not_from_archive"]),
+    ("has no archive to read", replace(SHIPPED, wal_source=None, restores=False), {"state": "archive"}, ["not_from_archive"]),
     ("would follow the right one", SILENT, {"primary": {"host": "primary", "port": 5432}, "state": "any"}, []),
     ("told to follow another, not yet done", TOLD_ANOTHER, {"primary": {"host": "primary", "port": 5433}}, ["wrong_primary"]),
     ("follows nobody", replace(SILENT, upstream=None), {"primary": {"host": "p", "port": None}, "state": "any"}, ["wrong_primary"]),
@@ -202,6 +208,8 @@ WELL = [
     ("a lost slot", _with(PRIMARY, slot={"wal_status": "lost"}), ["slot_lost"]),
     ("a slot synchronized from the primary waits", _with(STANDBY, slot={"active": False, "synced": True}), []),
     ("nothing received", SILENT, ["no_wal_receiver"]),
+    ("reads the archive only", SHIPPED, []),
+    ("follows nobody, and has no archive", replace(SHIPPED, wal_source=None, restores=False), ["no_wal_receiver"]),
     ("a receiver that connects", replace(SILENT, connecting=Connecting(7, 59.0)), ["not_streaming"]),
     ("a receiver that hangs", replace(SILENT, connecting=Connecting(7, 61.0)), ["receiver_stuck"]),
     ("paused", replace(STANDBY, replay_paused=True), ["replay_paused"]),

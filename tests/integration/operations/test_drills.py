@@ -205,6 +205,7 @@ def test_a_load_that_ends_before_the_drill_makes_it_a_failure(drills: Drills) ->
 REFUSALS: dict[str, tuple[str, dict[str, Any], str]] = {
     "not known": ("earthquake", {}, "There is no drill 'earthquake'"),
     "not confirmed": ("failover", {"confirm": False}, "and -e confirm=yes"),
+    "no archive": ("archive_only", {}, "needs an archive that standbys read"),
     "not a standby": ("switchover", {"pg_drill_target": "nobody"}, "one of them pg_drill_target"),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -172,3 +173,19 @@ def test_the_archive_saves_a_standby_whose_slot_was_lost(shipping: Shipping) -> 
     assert rows(fleet, "node2") == rows(fleet, "primary")
     assert data.stat().st_ino == made, "it was not cloned"
     assert shipping.settled()["findings"] == []
+
+
+@pytest.mark.turns(2)
+@pytest.mark.parametrize("name", ["slot_lost_archive", "archive_only"])
+def test_drills(shipping: Shipping, tmp_path: Path, name: str) -> None:
+    shipping.read_archive()
+    shipping.site()
+    shipping.play(
+        "drill", drill=name, confirm=True, pg_drill_directory=str(tmp_path), pg_drill_target="node1", pg_drill_quiet=0.3
+    )
+    result = json.loads((tmp_path / f"{name}.json").read_text())
+    assert (result["problems"], result["foreign"], result["rows_differing"]) == ([], 0, {})
+    if name == "slot_lost_archive":
+        assert (result["acked_lost"], result["in_doubt"]) == (0, 0)
+    else:
+        assert shipping.fleet.psql("node1", STREAMING) == "node2 primary"

@@ -174,7 +174,7 @@ def _change(results: Results, topology: Topology, target: str, stage: str) -> Ch
     after = turned(topology, target)
     stop = f"Make a checkpoint on {old}, shut it down cleanly and make it a standby of {target}."
     said = status_of(results, old)
-    slots = _slots(results, after, target)
+    slots = _slots(results, after, target, old)
     steps = [
         *logical_steps(old, said, target, status_of(results, target)),
         *(archive_steps(old, said) if stage == WHOLE else []),
@@ -192,6 +192,7 @@ def _others(topology: Topology, target: str) -> tuple[str, ...]:
     return tuple(name for name, role in topology.roles.items() if role == STANDBY and name not in excluded)
 
 
-def _slots(results: Results, topology: Topology, target: str) -> tuple[str, ...]:
+def _slots(results: Results, topology: Topology, target: str, old: str = "") -> tuple[str, ...]:
+    """The old primary is handed over by a stream, and reads the archive only afterwards."""
     standbys = (name for name, role in topology.roles.items() if role == STANDBY and name != target)
-    return tuple(name for name in standbys if not reads_archive(results, name))
+    return tuple(name for name in standbys if name == old or not reads_archive(results, name))

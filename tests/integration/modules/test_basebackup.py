@@ -102,6 +102,49 @@ def test_kept_standby_gets_new_recovery_settings(servers, module):
     assert not module("basebackup", **wanted)["changed"]
 
 
+def test_a_standby_that_reads_the_archive_only(servers, module):
+    archive = make_directory(servers, "archive")
+    reads = {"restore_command": f"cp {archive}/%f %p", "wal_retrieve_retry_interval": "100ms"}
+    primary = servers.primary(archive_mode="on", archive_command=f"cp %p {archive}/%f", **reads)
+    passfile = str(servers.folder / "pass")
+    wanted = {
+        "data_directory": str(servers.data("node1")),
+        "passfile": passfile,
+        "upstream": "archive",
+        **primary.replicator,
+    }
+    refused = module("basebackup", slot="node1_slot", **wanted)
+    assert refused["failed"] and "is to read its WAL from the archive only" in refused["msg"]
+
+    assert module("basebackup", **wanted)["action"] == "cloned"
+    standby = servers.server(servers.data("node1"), **reads).start()
+    assert not module("basebackup", **wanted)["changed"]
+    primary.psql("CREATE TABLE shipped AS SELECT 1 AS a")
+    assert module("replication_probe", action="switch", **primary.login)["changed"] is False
+    wait_for(standby, "SELECT to_regclass('shipped') IS NOT NULL", "t")
+    assert primary.psql("SELECT count(*) FROM pg_stat_replication") == "0"
+
+    found = module("replication_status", expect={"state": "archive"}, **standby.login)
+    assert (found["failed"], found["findings"], found["status"]["wal_source"]) == (False, [], "archive")
+    assert found["status"]["replayed_age_seconds"] > 0
+    leader = module("replication_status", **primary.login)["status"]
+    assert leader["archiver"]["last_archived_lsn"] <= leader["lsn"]["current"]
+    streams = module("replication_status", expect={}, **standby.login)
+    assert {each["code"] for each in streams["reasons"]} == {"no_wal_receiver", "no_upstream"}
+    assert streams["findings"] == []
+
+    assert module("basebackup", **{**wanted, "upstream": "stream"})["recovery_changed"]
+    standby.ctl("reload")
+    wait_for(primary, "SELECT state FROM pg_stat_replication", "streaming")
+    assert (
+        module("replication_status", expect={"state": "archive"}, **standby.login)["reasons"][0]["code"]
+        == "not_from_archive"
+    )
+    assert module("basebackup", **wanted)["recovery_changed"]
+    standby.ctl("reload")
+    wait_for(primary, "SELECT count(*) FROM pg_stat_replication", "0")
+
+
 def test_directories_outside_and_replacing_them(servers, module):
     primary = servers.primary()
     space, wal, here = (make_directory(servers, name) for name in ("space", "wal", "here"))

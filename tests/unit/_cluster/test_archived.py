@@ -117,7 +117,7 @@ def test_switchover() -> None:
     assert (plan.following, plan.slots) == (("b",), ("a",))
     assert "b follows as the archive gets the WAL of c." in plan.steps
     returns = plan_switchover({**results, "a": {**primary(), "upstream": "archive"}}, "c", MB64)
-    assert returns.slots == ()
+    assert returns.slots == ("a",), "the old primary needs its slot until it has been handed over"
 
 
 GONE = {**primary(), "status": {**BASE, "role": "primary", "running": False, "reachable": False, "answer": "stopped",

@@ -153,7 +153,7 @@ def lose_the_slot(fleet: Any, node: str) -> None:
     fleet.stop(node)
     fleet.psql("primary", "ALTER SYSTEM SET max_slot_wal_keep_size = '32MB'")
     fleet.psql("primary", "SELECT pg_reload_conf()")
-    for _ in range(6):
+    for _segment in range(6):
         fleet.psql("primary", "INSERT INTO shipped VALUES (4)")
         fleet.psql("primary", "SELECT pg_switch_wal()")
     fleet.psql("primary", "CHECKPOINT")

@@ -42,6 +42,12 @@ options:
     type: str
     default: side
     choices: [side, files, standby]
+  prepared:
+    description:
+      - Directory that was recovered beside O(data_directory), with O(mode=side) and O(action=shutdown), and the same target. It takes the place of
+        O(data_directory), which is set aside as C(<data_directory>.replaced-<time>), and waits for its start with O(mode=files).
+      - Nothing is copied, so both must be on one file system. No server may run in either.
+    type: path
   set:
     description: Label of the backup to begin with, as M(pgfleet.cluster.backup_info) lists them. V(auto) chooses.
     type: str
@@ -122,7 +128,8 @@ notes:
   - The connection options are those of a standby to its upstream server. They are used with O(mode=standby) only.
   - 'On failure RV(ignore:code) is one of C(not_empty), C(live_directory), C(not_a_directory), C(other_restore), C(already_promoted), C(not_a_side_directory),
     C(no_backup), C(set_missing), C(set_broken), C(target_before_backup), C(target_not_reached), C(archive_gap), C(timeline_ambiguous), C(timeline_missing),
-    C(other_timeline), C(other_cluster), C(version_mismatch), C(not_enough_space), C(tablespace_unmapped), C(port_in_use), C(recovery_failed),
+    C(other_timeline), C(other_cluster),
+    C(other_system), C(not_prepared), C(version_mismatch), C(not_enough_space), C(tablespace_unmapped), C(port_in_use), C(recovery_failed),
     C(recovery_unfinished), C(promotion_unfinished), C(origin_limits), C(verification_failed), C(mount_point), C(incoming_foreign),
     C(dest_appeared), C(server_running), C(busy), C(repository_failed), C(programs_missing), C(invalid_input), C(run_as_root), C(not_permitted), C(os_error).'
 seealso:
@@ -186,7 +193,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 action:
-  description: What was done, or would be. One of V(kept), V(restored), V(recovered), V(started), V(promoted), V(stopped) and V(removed).
+  description: What was done, or would be. One of V(kept), V(restored), V(recovered), V(started), V(promoted), V(stopped), V(removed) and V(replaced).
   returned: success
   type: str
   sample: restored
@@ -268,6 +275,11 @@ socket_directory:
   returned: success
   type: str
   sample: /var/lib/postgresql/15/rescue
+replaced_path:
+  description: Where the directory is kept that O(prepared) has taken the place of. Null when there was none.
+  returned: success
+  type: str
+  sample: /var/lib/postgresql/15/main.replaced-20261201T040211Z
 seconds:
   description: Seconds that laying out, verifying and flushing took. Null when nothing was laid out.
   returned: success
@@ -307,6 +319,7 @@ def argument_spec() -> dict[str, Any]:
         data_directory={"type": "path", "required": True, "aliases": ["dest", "path", "pgdata"]},
         state={"type": "str", "default": "present", "choices": ["present", "absent"]},
         mode={"type": "str", "default": "side", "choices": list(MODES)},
+        prepared={"type": "path"},
         set={"type": "str", "default": "auto"},
         target_type={"type": "str", "default": "latest", "choices": list(TYPES)},
         target={"type": "str", "default": ""},

@@ -20,16 +20,16 @@ from .note import NOTE, Note, read_note
 from .settings import MADE, SideOptions, origin_limits, wanted_libraries
 
 RECOVERY, STANDBY = "recovery.signal", "standby.signal"
-_ORIGIN = ".origin"
+ORIGIN = ".origin"
 
 
-def find_note(dest: str) -> Note | None:
-    """The note of the restore that has made this directory; None for any other directory."""
+def find_note(folder: str, dest: str = "") -> Note | None:
+    """The note of the restore that has made this directory, for ``dest`` or where it is; None for any other directory."""
     try:
-        inode = os.stat(dest).st_ino
+        inode = os.stat(folder).st_ino
     except FileNotFoundError:
         return None
-    return read_note(read_text(os.path.join(dest, NOTE)), dest, inode)
+    return read_note(read_text(os.path.join(folder, NOTE)), dest or folder, inode)
 
 
 def write_note(folder: str, note: Note) -> None:
@@ -61,7 +61,7 @@ def set_apart(folder: str, options: SideOptions, recovery: Mapping[str, str]) ->
         path = os.path.join(folder, name)
         found = read_text(path)
         if os.path.lexists(path) and MADE not in found:
-            os.rename(path, path + _ORIGIN)
+            os.rename(path, path + ORIGIN)
         if found != text:
             write_file(path, text)
 
@@ -72,7 +72,7 @@ def origin_libraries(folder: str) -> str:
     for name in ("postgresql.conf", AUTO_CONF):
         path = os.path.join(folder, name)
         text = read_text(path)
-        text = read_text(path + _ORIGIN) if MADE in text else text
+        text = read_text(path + ORIGIN) if MADE in text else text
         found = read_settings(text).get("shared_preload_libraries", found)
     return found
 

@@ -23,6 +23,7 @@ from .settings import PAUSE, PROMOTE, SHUTDOWN
 RESTORED, RECOVERED, STARTED, PROMOTED, STOPPED, REMOVED = (
     "restored", "recovered", "started", "promoted", "stopped", "removed",
 )  # fmt: skip
+SHUT_DOWN = "shut_down"
 _ANOTHER = "Give another data_directory, or remove it with state: absent first."
 
 
@@ -109,7 +110,7 @@ def _plan_side(dest: DataDir, note: Note, wanted: Wanted, running: Running | Non
 
 
 def _plan_stopped(dest: DataDir, note: Note, wanted: Wanted) -> Plan:
-    if note.reached is not None and note.reached.get("state") == "shut_down" and wanted.action == SHUTDOWN:
+    if note.reached is not None and note.reached.get("state") == SHUT_DOWN and wanted.action == SHUTDOWN:
         return _kept("is_restored", f"'{dest.path}' is recovered and shut down.")
     if note.reached is None:
         return Plan(RECOVERED, "unfinished_recovery", f"The recovery in '{dest.path}' did not come to its end.")

@@ -28,6 +28,7 @@ def as_result(first: RestoreLook, look: RestoreLook, wanted: Wanted, needed: Map
         "server_pid": look.dest.server_pid,
         "server_port": look.note.port if look.note and look.note.port else wanted.port,
         "socket_directory": wanted.socket_directory or None,
+        "replaced_path": look.replaced_path,
         "seconds": look.seconds,
         "recovery_seconds": look.recovery_seconds,
         "recovery_changed": bool(needed),

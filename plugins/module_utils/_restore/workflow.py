@@ -15,7 +15,7 @@ from .._clone.command import verify as verify_backup
 from .._datadir.around import Finished, check_paths, look_around
 from .._datadir.facts import INCOMING, DataDir, bin_dir_version, find_bin_dir, find_server, inspect, programs_of
 from .._datadir.owner import refuse_unwritable
-from .._datadir.place import Place
+from .._datadir.place import Place, Plan
 from .._datadir.process import end_orphans
 from .._datadir.swap import Work, begin, clean, commit, finish, leftover_bytes, new_work
 from .._datadir.workflow import Look, Workflow
@@ -39,8 +39,9 @@ from .layout import (
     signal,
     write_note,
 )
-from .note import FILES, SIDE, STANDBY, Note, Wanted
+from .note import FILES, SIDE, STANDBY, Note, Wanted, differences
 from .plan import PROMOTED, REMOVED, RESTORED, STARTED, STOPPED, Running, plan_absent, plan_present
+from .prepared import REPLACED, plan_prepared, put_into_place
 from .server import Restored, refuse_used_socket
 from .settings import PROMOTE, SideOptions, for_directory, in_place_recovery, side_recovery
 from .target import LATEST, TARGET_SETTINGS, parse_target
@@ -62,6 +63,7 @@ class RestoreLook(Look):
     running: Running | None = None
     tablespaces: tuple[tuple[str, str], ...] = ()
     bin_dir: str = ""
+    replaced_path: str | None = None
     seconds: float | None = None
     recovery_seconds: float | None = None
 
@@ -93,6 +95,7 @@ class Restore(Workflow[RestoreLook]):
         self.spaces = {str(old): str(new) for old, new in params["tablespace_mapping"].items()}
         check_paths(params["data_directory"], {f"tablespace_mapping[{old}]": new for old, new in self.spaces.items()})
         self.dest = os.path.realpath(params["data_directory"])
+        self.beside = os.path.realpath(params["prepared"]) if params["prepared"] else ""
         self.settings = setting_texts(params["settings"])
         self.wanted = self._wanted()
         self.segment_bytes = params["wal_segment_size"] * 1024 * 1024
@@ -101,6 +104,8 @@ class Restore(Workflow[RestoreLook]):
         params = self.params
         target = parse_target(params["target_type"], params["target"], params["inclusive"])
         mode, action = params["mode"], params["action"]
+        if params["prepared"] and mode != FILES:
+            raise InvalidInput("prepared is for a server that others start.", "Give mode: files.")
         if target.type == LATEST and action != PROMOTE:
             raise InvalidInput(
                 f"action {action} needs a target: the end of the archive is none for PostgreSQL, which promotes there.",
@@ -127,10 +132,22 @@ class Restore(Workflow[RestoreLook]):
         running = restored.running() if note and note.mode != STANDBY else None
         if self.params["state"] == "absent":
             return RestoreLook(dest, plan_absent(Place(dest), note), note, None, running, (), bin_dir)
+        if self.beside and dest.incoming != "swapping" and not self._is_in_place(note):
+            return RestoreLook(dest, self._plan_prepared(dest, bin_dir), note, None, running, (), bin_dir)
         if not dest.vacant or dest.incoming == "swapping":
             plan = plan_present(look_around(dest, {}), note, self.wanted, running)
             return RestoreLook(dest, plan, note, None, running, (), bin_dir)
         return self._look_into_repository(dest)
+
+    def _is_in_place(self, note: Note | None) -> bool:
+        """Whether an earlier run has put what was prepared into its place."""
+        return note is not None and not os.path.lexists(self.beside) and not differences(note, self.wanted)
+
+    def _plan_prepared(self, dest: DataDir, bin_dir: str) -> Plan:
+        return plan_prepared(dest, inspect(self.beside, bin_dir), self._note_beside(), self.wanted)
+
+    def _note_beside(self) -> Note | None:
+        return find_note(self.beside) or find_note(self.beside, self.dest)
 
     def _look_into_repository(self, dest: DataDir) -> RestoreLook:
         choice = self._choose()
@@ -220,6 +237,8 @@ class Restore(Workflow[RestoreLook]):
         action = found.plan.action
         if action == REMOVED:
             return self._remove(found)
+        if action == REPLACED:
+            return self._replace(found)
         if action == RESTORED:
             found = self._lay_out(found)
             return self._recover(found) if self.wanted.mode == SIDE else found
@@ -230,7 +249,14 @@ class Restore(Workflow[RestoreLook]):
         return self._recover(found)
 
     def finished(self, found: RestoreLook, done: Finished) -> RestoreLook:
-        return replace(super().finished(found, done), note=found.note)
+        return replace(super().finished(found, done), note=found.note, replaced_path=done.replaced_path)
+
+    def _replace(self, found: RestoreLook) -> RestoreLook:
+        note = self._note_beside()
+        if note is None:
+            raise PgFleetError(f"'{self.beside}' has lost its note.", "Restore again.")
+        aside = put_into_place(self.beside, self.dest, note, self.wanted, self.repository.restore_command())
+        return replace(self._looked(found), replaced_path=aside)
 
     def _lay_out(self, found: RestoreLook) -> RestoreLook:
         began = time.monotonic()

@@ -16,6 +16,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._archive.settings 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._host.files import differing
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.passfile import passfile_text
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._backup.report import backup_document, backup_tables
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.archived import saved_by_archive
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.certificates import (
     adopted_nodes,
@@ -82,6 +83,16 @@ def settings_of_archive(repository: Mapping[str, Any], timeout: Any) -> dict[str
     return archive_settings(archive_of(repository), int(timeout))
 
 
+def backup_report(names: Iterable[str], hostvars: Mapping[str, Any]) -> dict[str, Any] | list[dict[str, Any]]:
+    """Of the primaries whose archive and backups were read."""
+    known = [(name, hostvars[name]) for name in names if "pg_backup_sets" in hostvars[name]]
+    documents = [
+        backup_document(facts["pg_server_facts"]["fleet"], name, facts["pg_backup_archive"], facts["pg_backup_sets"])
+        for name, facts in known
+    ]
+    return documents[0] if len(documents) == 1 else documents
+
+
 def text_of_passfile(servers: Iterable[Mapping[str, Any]], user: str, password: Any) -> str:
     return passfile_text([(str(server["host"]), int(server["port"])) for server in servers], user, str(password))
 
@@ -114,6 +125,8 @@ class FilterModule:
             "adopted_nodes": adopted_nodes,
             "archive_settings": settings_of_archive,
             "at_rest": at_rest,
+            "backup_report": backup_report,
+            "backup_table": backup_tables,
             "certificates_are_there": certificates_are_there,
             "files_that_differ": speaking(differing),
             "fleet_members": members_of,

@@ -133,6 +133,7 @@ install_test_packages() {
     local missing=()
     /usr/bin/python3 -c 'import psycopg2' 2>/dev/null || missing+=(python3-psycopg2)
     has git || missing+=(git)
+    has pgbackrest || missing+=(pgbackrest)
     if [ ${#missing[@]} -gt 0 ]; then
         apt_install "${missing[@]}"
     fi

@@ -1,7 +1,7 @@
 """Measure what backups and what protects them cost: a table for people, build/backup.json for programs.
 
-Run by ``make bench-backup``. Each figure is a function that gets the number of rounds and returns its name's ratio and the seconds behind it;
-FIGURES lists them with their aims. Ports 5475 and 5476 must be free; what is made is removed again, also after Ctrl-C.
+Run by ``make bench-backup``. Each part is a function that gets the number of rounds and returns its figures and the seconds behind them; AIMS has
+what each figure should be. Ports 5475 and 5476 must be free; what is made is removed again, also after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import Any
 from ansible_collections.pgfleet.cluster.plugins.module_utils._tls.wanted import Wanted
 
 from ..certs import Hall
+from . import repository
 from .modules import Source, source
 from .tools import ROOT, BenchError, as_owner, bin_dir, ratio, run, timed
 
@@ -33,7 +34,10 @@ WAIT_SECONDS = 120
 NAME = "node1"
 RESULT = ROOT / "build/backup.json"
 
+PROOF_MB = 112
+
 Seconds = dict[str, list[float]]
+Figures = dict[str, float]
 
 
 def say(text: str) -> None:
@@ -111,7 +115,7 @@ def both_ways() -> Iterator[Both]:
         yield made
 
 
-def tls_clone_over_plain(rounds: int) -> tuple[float, Seconds]:
+def tls_clone(rounds: int) -> tuple[Figures, Seconds]:
     """pg_basebackup over TCP with verify-full and a client certificate, against none of it."""
     with both_ways() as both:
 
@@ -122,10 +126,10 @@ def tls_clone_over_plain(rounds: int) -> tuple[float, Seconds]:
 
         clone(False)  # the first one finds the pages in no cache and is not counted
         seconds = by_turns(rounds, {"plain": lambda: clone(False), "tls": lambda: clone(True)})
-    return ratio(seconds["tls"], seconds["plain"]), seconds
+    return {"tls_clone_over_plain": ratio(seconds["tls"], seconds["plain"])}, seconds
 
 
-def tls_wal_over_plain(rounds: int) -> tuple[float, Seconds]:
+def tls_wal(rounds: int) -> tuple[Figures, Seconds]:
     """From the first byte that is written until a standby has replayed the last one."""
     with both_ways() as both, standby_of(both) as standby:
         both.server.psql("CREATE TABLE filled (text text)")
@@ -133,7 +137,7 @@ def tls_wal_over_plain(rounds: int) -> tuple[float, Seconds]:
         for way in ways.values():  # the first ones make segments of WAL that the others use again
             way()
         seconds = by_turns(rounds, ways)
-    return ratio(seconds["tls"], seconds["plain"]), seconds
+    return {"tls_wal_over_plain": ratio(seconds["tls"], seconds["plain"])}, seconds
 
 
 @contextmanager
@@ -183,51 +187,89 @@ def until(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.01)
 
 
+# --- Backups and the archive ------------------------------------------------------------------------------------------
+
+
+def backup(rounds: int) -> tuple[Figures, Seconds]:
+    seconds = repository.backups(rounds, by_turns, CLONE_MB)
+    return {
+        "backup_over_basebackup": ratio(seconds["none"], seconds["basebackup"]),
+        "backup_zst_over_basebackup": ratio(seconds["zst"], seconds["basebackup"]),
+    }, seconds
+
+
+def restore(rounds: int) -> tuple[Figures, Seconds]:
+    seconds = repository.restores(rounds, by_turns, CLONE_MB)
+    return {"restore_over_cp": ratio(seconds["restore"], seconds["cp"])}, seconds
+
+
+def standby(rounds: int) -> tuple[Figures, Seconds]:
+    seconds = repository.standbys(rounds, by_turns, CLONE_MB)
+    return {"standby_from_repository_over_basebackup": ratio(seconds["repository"], seconds["basebackup"])}, seconds
+
+
+def archive(rounds: int) -> tuple[Figures, Seconds]:
+    return {"archive_segments_per_s": round(statistics.median(repository.archive_rate(rounds)), 2)}, {}
+
+
+def pitr(rounds: int) -> tuple[Figures, Seconds]:
+    seconds, missing, beyond = repository.pitr_proof(rounds, PROOF_MB)
+    median = round(statistics.median(seconds), 2)
+    return {"pitr_proof_s": median, "pitr_rows_missing": missing, "pitr_rows_beyond": beyond}, {"proof": seconds}
+
+
 # --- All of them ------------------------------------------------------------------------------------------------------
 
-#: By the name of the function: what it measures, and the aim.
-FIGURES: dict[Callable[[int], tuple[float, Seconds]], tuple[str, float]] = {
-    tls_clone_over_plain: (f"clone of {CLONE_MB} MB over TLS, against plain TCP", 1.2),
-    tls_wal_over_plain: (f"{WAL_MB} MB of WAL written and replayed over TLS, against plain TCP", 1.3),
+PARTS: dict[str, tuple[Callable[[int], tuple[Figures, Seconds]], str]] = {
+    "backup": (backup, f"full backups of {CLONE_MB} MB by pgBackRest, plain and compressed, against pg_basebackup"),
+    "restore": (restore, "a restore, verified and flushed, against cp"),
+    "standby": (standby, "a standby that streams, from the repository, against pg_basebackup"),
+    "archive": (archive, f"a backlog of {repository.SEGMENTS} segments"),
+    "pitr": (pitr, f"from a DROP TABLE in {PROOF_MB} MB to the proof of every row before it"),
+    "tls_clone": (tls_clone, f"clone of {CLONE_MB} MB over TLS, against plain TCP"),
+    "tls_wal": (tls_wal, f"{WAL_MB} MB of WAL written and replayed over TLS, against plain TCP"),
+}
+MOST, LEAST = "at most", "at least"
+AIMS = {
+    "backup_over_basebackup": (MOST, 1.5),
+    "backup_zst_over_basebackup": (MOST, 5),
+    "restore_over_cp": (MOST, 3),
+    "standby_from_repository_over_basebackup": (MOST, 1.2),
+    "archive_segments_per_s": (LEAST, 5),
+    "pitr_proof_s": (MOST, 20),
+    "pitr_rows_missing": (MOST, 0),
+    "pitr_rows_beyond": (MOST, 0),
+    "tls_clone_over_plain": (MOST, 1.2),
+    "tls_wal_over_plain": (MOST, 1.3),
 }
 
 
 def measure(names: list[str], rounds: int) -> dict[str, Any]:
     result: dict[str, Any] = {"rounds": rounds, "figures": {}, "seconds": {}}
-    for figure, (what, aim) in FIGURES.items():
-        name = figure.__name__
-        if name in names:
-            say(what)
-            value, seconds = figure(rounds)
-            result["figures"][name] = {"value": value, "aim": aim}
-            result["seconds"] |= {f"{name}_{way}": values for way, values in seconds.items()}
+    for name in names:
+        part, what = PARTS[name]
+        say(what)
+        figures, seconds = part(rounds)
+        for figure, value in figures.items():
+            relation, aim = AIMS[figure]
+            result["figures"][figure] = {"value": value, "aim": f"{relation} {aim:g}"}
+        result["seconds"] |= {f"{name}_{way}": values for way, values in seconds.items()}
     return result
 
 
 def table(result: Mapping[str, Any]) -> str:
-    lines = [("figure", "value", "aim", "medians")]
-    for name, figure in result["figures"].items():
-        medians = {
-            way.removeprefix(f"{name}_"): f"{statistics.median(values):.2f} s"
-            for way, values in result["seconds"].items()
-            if way.startswith(f"{name}_")
-        }
-        lines.append(
-            (
-                name,
-                f"{figure['value']:.2f}",
-                f"at most {figure['aim']}",
-                ", ".join(f"{way} {value}" for way, value in medians.items()),
-            )
-        )
+    lines = [("figure", "value", "aim")]
+    lines += [(name, f"{figure['value']:g}", figure["aim"]) for name, figure in result["figures"].items()]
+    lines += [("", "", ""), ("medians", "seconds", "")]
+    lines += [(way, f"{statistics.median(values):.2f}", "") for way, values in result["seconds"].items()]
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     return "\n".join("  ".join(word.ljust(width) for word, width in zip(line, widths)).rstrip() for line in lines)
 
 
 def main() -> None:
-    names = [figure.__name__ for figure in FIGURES]
+    names = list(PARTS)
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=names, default=names, help="which figures")
+    parser.add_argument("--only", nargs="+", choices=names, default=names, help="which parts")
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)

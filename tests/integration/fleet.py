@@ -247,6 +247,7 @@ class Fleet:
         names = " ".join(
             f"{place}/{'postgresql-*-' * place.endswith('log/postgresql')}{self.name}_*" for place in places
         )
+        names += f" /var/spool/pgbackrest/*-{self.name}_* /var/lib/pgfleet-backup/{self.name}"
         self._as_root("sh", "-c", f"rm -rf {names}")
         shutil.rmtree(self.folder / "secrets", ignore_errors=True)
 

@@ -121,8 +121,8 @@ options:
     default: true
 extends_documentation_fragment:
   - pgfleet.cluster.repository
-  - pgfleet.cluster.connection
   - pgfleet.cluster.following
+  - pgfleet.cluster.connection
   - pgfleet.cluster.attributes
 notes:
   - The connection options are those of a standby to its upstream server. They are used with O(mode=standby) only.

@@ -18,13 +18,13 @@ description:
 options:
   state:
     description:
-      - V(info) only reads, and never fails for what it finds.
+      - V(reported) only reads, and never fails for what it finds.
       - V(initialized) makes the repository for this cluster, where there is none. One that is another cluster's is refused with C(other_cluster).
       - V(continuous) waits until the archive has everything up to this moment and has no gap since the oldest backup that is kept, or
         since the first archived segment where there is no backup.
     type: str
-    default: info
-    choices: [info, initialized, continuous]
+    default: reported
+    choices: [reported, initialized, continuous]
   switch:
     description: >-
       Whether O(state=continuous) ends the present segment (C(pg_switch_wal)), which would otherwise be archived when it is full, or after
@@ -195,7 +195,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import connection_spec, repository_spec
 from ansible_collections.pgfleet.cluster.plugins.module_utils._backup.gate import (
     CONTINUOUS,
-    INFO,
+    REPORTED,
     INITIALIZED,
     Gate,
     Wish,
@@ -210,7 +210,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.login im
 def argument_spec() -> dict[str, Any]:
     return connection_spec(
         **repository_spec(),
-        state={"type": "str", "default": INFO, "choices": [INFO, INITIALIZED, CONTINUOUS]},
+        state={"type": "str", "default": REPORTED, "choices": [REPORTED, INITIALIZED, CONTINUOUS]},
         switch={"type": "bool", "default": True},
         wait={"type": "float", "default": 60},
         stale_after={"type": "float", "default": 300},

@@ -21,7 +21,7 @@ from .backfill import backfill, lacking, refuse_other_directory
 from .holding import read_holding, try_holding
 from .repository import Cluster, Repository
 
-INFO, INITIALIZED, CONTINUOUS = "info", "initialized", "continuous"
+REPORTED, INITIALIZED, CONTINUOUS = "reported", "initialized", "continuous"
 _POLL_SECONDS = 0.3
 
 
@@ -29,7 +29,7 @@ _POLL_SECONDS = 0.3
 class Wish:
     """Options of the module. ``data``: the server's directory, where it is on this machine."""
 
-    state: str = INFO
+    state: str = REPORTED
     switch: bool = True
     wait: float = 60
     stale_after: float = 300

@@ -67,7 +67,7 @@ _BY_WORDS = (
     (
         r"was not archived before|timeout.*archiv",
         "archive_stale",
-        "See why the primary does not archive: wal_archive with state: info says it.",
+        "See why the primary does not archive: wal_archive with state: reported says it.",
     ),
     (
         r"missing stanza path|archive\.info|backup\.info|has a stanza-create been performed",

@@ -60,7 +60,7 @@ def kept(request: Any, pair: Any) -> Any:
 
 def test_backups_are_taken_when_they_are_due(kept: Kept) -> None:
     assert "no_backup" in kept.play("backup_status", "-e", "strict=yes", ok=False).output
-    assert "would" not in kept.play("backup", "--check").output
+    kept.play("backup", "--check")
     assert kept.status()["sets"] == []
     kept.play("backup")
     assert kept.play("backup", "-e", "max_age=3600").changed == 0

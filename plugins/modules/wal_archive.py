@@ -195,8 +195,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pgfleet.cluster.plugins.module_utils._argspec import connection_spec, repository_spec
 from ansible_collections.pgfleet.cluster.plugins.module_utils._backup.gate import (
     CONTINUOUS,
-    REPORTED,
     INITIALIZED,
+    REPORTED,
     Gate,
     Wish,
 )

@@ -36,6 +36,14 @@ def why_not(turn: str, position: int, of: int) -> str:
     return "" if position % of == now else f"the turn of another commit (one in {of}, this is {turn[:7]}); {HOW}"
 
 
+def of_this_commit(values: Sequence[str]) -> Sequence[str]:
+    """Of several ways that a whole file of tests can go, the one whose turn it is."""
+    turn = chosen()
+    if turn == "all":
+        return values
+    return values[:1] if turn == "none" else [values[int(turn[:12], 16) % len(values)]]
+
+
 def reasons(turn: str, marked: Iterable[tuple[str, int]]) -> Sequence[str]:
     """The same for tests in their order, each a file and its number of turns."""
     seen: Counter[tuple[str, int]] = Counter()

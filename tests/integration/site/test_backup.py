@@ -1,4 +1,4 @@
-"""A fleet that archives and takes backups: from its beginning to its way back, by both providers."""
+"""A fleet that archives and takes backups: from its beginning to its way back; each commit with one of the providers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.pgfleet.cluster.tests.integration.turns import of_this_commit
 from ansible_collections.pgfleet.cluster.tests.integration.waiting import until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="looks into the repository, which is of postgres alone")
@@ -39,7 +40,7 @@ class Kept:
         return int(self.fleet.psql(node, "SELECT count(*) FROM ledger"))
 
 
-@pytest.fixture(scope="module", params=PROVIDERS)
+@pytest.fixture(scope="module", params=of_this_commit(PROVIDERS))
 def kept(request: Any, pair: Any) -> Any:
     """The pair begins to archive, as a fleet does that was built before."""
     given = pair.inventory / "group_vars/postgres.yml"
@@ -147,6 +148,6 @@ def test_backups_outlive_their_fleet(kept: Kept) -> None:
     kept.fleet.destroy()
     assert kept.repository.exists() and not list(Path("/var/spool/pgbackrest").glob(f"*-{kept.fleet.name}_*"))
     refused = kept.fleet.play("site.yml")
-    assert refused.returncode and "another" in refused.output, refused.output
+    assert refused.returncode and "other_cluster" in refused.output, refused.output
     shutil.rmtree(kept.repository)
     kept.fleet.site(pg_backup_enabled=False)

@@ -14,7 +14,7 @@ _KEPT = "256MB"
 
 
 @dataclass(frozen=True)
-class PgBackRest:
+class StanzaArchive:
     """The archive of a stanza, which pgBackRest keeps as its configuration file says."""
 
     config_file: str
@@ -26,15 +26,15 @@ class PgBackRest:
 
     @property
     def settings(self) -> dict[str, str]:
-        return {"archive_command": f'{_quoted(self.command)} archive-push "%p"'}
+        return {"archive_command": f'{in_command(*self.command)} archive-push "%p"'}
 
     @property
     def restore_command(self) -> str:
-        return f'{_quoted(self.command)} archive-get %f "%p"'
+        return f'{in_command(*self.command)} archive-get %f "%p"'
 
 
 @dataclass(frozen=True)
-class Plain:
+class PlainArchive:
     """A directory, which PostgreSQL itself writes to; before 15, which has no basic_archive, through a script."""
 
     directory: str
@@ -44,22 +44,22 @@ class Plain:
     def settings(self) -> dict[str, str]:
         if not self.script:
             return {"archive_library": "basic_archive", "basic_archive.archive_directory": self.directory}
-        return {"archive_command": f'{_quoted([self.script])} "%p" {_quoted([self.directory])} %f'}
+        return {"archive_command": f'{in_command(self.script)} "%p" {in_command(self.directory)} %f'}
 
     @property
     def restore_command(self) -> str:
-        where = f"{_quoted([self.directory])}/%f"
+        where = f"{in_command(self.directory)}/%f"
         return f'test -f {where} && cp {where} "%p"'
 
 
-def archive_of(repository: Mapping[str, Any]) -> PgBackRest | Plain:
+def archive_of(repository: Mapping[str, Any]) -> StanzaArchive | PlainArchive:
     """The archive that options of the backup modules name."""
     if repository["provider"] == "plain":
-        return Plain(f"{repository['repository']}/archive", str(repository.get("script", "")))
-    return PgBackRest(repository["config_file"], repository["stanza"])
+        return PlainArchive(f"{repository['repository']}/archive", str(repository.get("script", "")))
+    return StanzaArchive(repository["config_file"], repository["stanza"])
 
 
-def archive_settings(archive: PgBackRest | Plain, timeout: int) -> dict[str, str]:
+def archive_settings(archive: StanzaArchive | PlainArchive, timeout: int) -> dict[str, str]:
     """Settings of every node: only a primary archives, and any node may be one. ``timeout``: seconds."""
     return {
         "archive_mode": "on",
@@ -70,6 +70,6 @@ def archive_settings(archive: PgBackRest | Plain, timeout: int) -> dict[str, str
     }
 
 
-def _quoted(words: list[str]) -> str:
+def in_command(*words: str) -> str:
     """Words of a shell command in which PostgreSQL reads a percent sign as its own."""
     return shlex.join(words).replace("%", "%%")

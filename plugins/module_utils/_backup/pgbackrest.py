@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .._archive.names import HISTORY, WalFile, parse_wal_name
+from .._archive.settings import StanzaArchive
 from .._datadir.process import run_guarded
 from .._host.atomic import unlink
 from .._postgres.controldata import SEGMENT_BYTES
 from .info import Stanza, newest_label, parse_info, parse_listing, parse_tablespaces
-from .repository import Archived, Cluster, Repository, RepositoryFailed, another_cluster, conflict, in_command, mapped
+from .repository import Archived, Cluster, Repository, RepositoryFailed, another_cluster, conflict, mapped
 from .sets import BackupSet
 from .words import failure
 
@@ -114,8 +115,7 @@ class PgBackRest(Repository):
         return [each.label for each in before if each.label not in left]
 
     def restore_command(self) -> str:
-        words = (_PROGRAM, f"--config={self.config_file}", f"--stanza={self.stanza}", "archive-get")
-        return f'{" ".join(map(in_command, words))} %f "%p"'
+        return StanzaArchive(self.config_file, self.stanza).restore_command
 
     def _info(self) -> Stanza:
         return parse_info(self._short("info", "--output=json"), self.stanza)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from .._archive.settings import PlainArchive
 from .._clone.command import CopyOptions, copy_failure, free_bytes, verify
 from .._datadir.facts import bin_dir_version, find_bin_dir
 from .._datadir.process import run_guarded
@@ -31,7 +32,7 @@ from .copying import (
 )
 from .expire import plan_expiry, wal_to_drop
 from .plain_files import INCOMING, Folders, relink, space_folders, tree_bytes
-from .repository import Archived, Cluster, Repository, RepositoryFailed, another_cluster, in_command, mapped
+from .repository import Archived, Cluster, Repository, RepositoryFailed, another_cluster, mapped
 from .sets import FULL, BackupSet
 
 _MANIFEST_TAIL = 16384
@@ -78,7 +79,7 @@ class Plain(Repository):
         return list(self.folders.note(backup.label)[1].values())
 
     def restore_command(self) -> str:
-        return f'cp {in_command(self.folders.archive)}/%f "%p"'
+        return PlainArchive(self.folders.archive).restore_command
 
     def expire(self, keep_full: int) -> list[str]:
         self._require()

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -125,8 +124,3 @@ def mapped(spaces: Mapping[int, str], tablespaces: Mapping[str, str]) -> dict[in
                 tablespace=directory,
             )
     return {oid: tablespaces[directory] for oid, directory in spaces.items()}
-
-
-def in_command(word: str) -> str:
-    """A word as the shell takes it, in a setting where the server replaces what follows on a percent sign."""
-    return shlex.quote(word).replace("%", "%%")

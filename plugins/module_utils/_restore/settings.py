@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from .._backup.repository import in_command
+from .._archive.settings import in_command
 from .._postgres.settings import PRIMARY_BOUND, as_integer, settings_file
 from .target import Target
 

@@ -24,7 +24,7 @@ PLAIN: dict[str, Any] = {**EMPTY, "provider": "plain", "repository": "/srv/100% 
     ("params", "command"),
     [
         (BACKREST, """pgbackrest '--config=/etc/pgbackrest/it'"'"'s.conf' --stanza=shop archive-get %f "%p\""""),
-        (PLAIN, """cp '/srv/100%% ours/archive'/%f "%p\""""),
+        (PLAIN, """test -f '/srv/100%% ours/archive'/%f && cp '/srv/100%% ours/archive'/%f "%p\""""),
     ],
     ids=["pgbackrest", "plain"],
 )

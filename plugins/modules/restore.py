@@ -44,8 +44,9 @@ options:
     choices: [side, files, standby]
   prepared:
     description:
-      - Directory that was recovered beside O(data_directory), with O(mode=side) and O(action=shutdown), and the same target. It takes the place of
-        O(data_directory), which is set aside as C(<data_directory>.replaced-<time>), and waits for its start with O(mode=files).
+      - Directory that was restored beside O(data_directory) with the same target. It was recovered there with O(mode=side) and O(action=shutdown)
+        where O(mode=files), or laid out there with O(mode=standby). It takes the place of O(data_directory), which is set aside as
+        C(<data_directory>.replaced-<time>), and waits for its start.
       - Nothing is copied, so both must be on one file system. No server may run in either.
     type: path
   set:

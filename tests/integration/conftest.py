@@ -11,10 +11,8 @@ from ansible_collections.pgfleet.cluster.tests.integration.fleet import Fleet, o
 
 #: Workers take files in this order, then the others: a long one that comes late leaves one worker alone with it at the end.
 LONGEST_FIRST = (
-    "test_operations.py", "test_drills.py", "test_fleets.py", "test_site.py", "test_archive_only.py", "test_backup.py", "test_backup_drills.py",
-    "test_interrupted.py",
-    "test_adopt.py", "test_wrong_values.py",
-    "test_two_operators.py", "test_identity.py",
+    "test_operations.py", "test_drills.py", "test_fleets.py", "test_site.py", "test_archive_only.py", "test_backup.py",
+    "test_backup_drills.py", "test_interrupted.py", "test_adopt.py", "test_wrong_values.py", "test_two_operators.py", "test_identity.py",
 )  # fmt: skip
 
 

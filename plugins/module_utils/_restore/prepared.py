@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The pgfleet.cluster developers
 # MIT License (see LICENSE or https://opensource.org/license/mit)
-"""Put a directory that was recovered beside a living one into its place (manual: Recovery Target, recovery_target_action)."""
+"""Put a directory that was restored beside a living one into its place (manual: Recovery Target, recovery_target_action)."""
 
 from __future__ import annotations
 
@@ -13,20 +13,22 @@ from .._datadir.swap import commit, finish, new_work
 from .._host.atomic import unlink
 from .._postgres.recovery import AUTO_CONF
 from .layout import ORIGIN, RECOVERY, change_settings, signal, write_note
-from .note import FILES, SIDE, Note, Wanted, differences
+from .note import FILES, SIDE, STANDBY, Note, Wanted, differences
 from .plan import SHUT_DOWN
 from .settings import PROMOTE, in_place_recovery
 from .target import TARGET_SETTINGS
 
 REPLACED = "replaced"
+#: By what the directory is for in its place: what it may have been made as.
+_MADE_AS = {FILES: (SIDE, FILES), STANDBY: (STANDBY,)}
 
 
 def plan_prepared(dest: DataDir, beside: DataDir, note: Note | None, wanted: Wanted) -> Plan:
     """Whether what was recovered beside may take the place of ``dest``. ``note``: of the directory beside."""
-    if note is None or note.mode not in (SIDE, FILES):
+    if note is None or note.mode not in _MADE_AS[wanted.mode]:
         raise DirectoryRefused(
-            f"'{beside.path}' is no directory that was recovered to be put into the place of '{dest.path}'.",
-            "Restore it there first, with mode: side and action: shutdown.",
+            f"'{beside.path}' is no directory that was restored to be put into the place of '{dest.path}'.",
+            "Restore it there first, for mode: files with mode: side and action: shutdown.",
             "not_prepared",
         )
     if found := differences(replace(note, mode=wanted.mode), wanted):
@@ -55,7 +57,7 @@ def plan_prepared(dest: DataDir, beside: DataDir, note: Note | None, wanted: Wan
             "Give the right data_directory.",
             "other_system",
         )
-    return Plan(REPLACED, "prepared", f"'{beside.path}' is recovered and takes the place of '{dest.path}'.")
+    return Plan(REPLACED, "prepared", f"'{beside.path}' takes the place of '{dest.path}'.")
 
 
 def put_into_place(beside: str, dest: str, note: Note, wanted: Wanted, restore_command: str) -> str | None:
@@ -67,6 +69,8 @@ def put_into_place(beside: str, dest: str, note: Note, wanted: Wanted, restore_c
         change_settings(beside, recovery, TARGET_SETTINGS)
         signal(beside, RECOVERY)
         write_note(beside, note)
+    elif note.dest != dest:
+        write_note(beside, replace(note, dest=dest))
     work = commit(new_work("restore", dest, (), True, True))
     os.rename(beside, work.incoming)
     return finish(work)

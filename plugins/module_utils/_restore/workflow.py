@@ -104,8 +104,8 @@ class Restore(Workflow[RestoreLook]):
         params = self.params
         target = parse_target(params["target_type"], params["target"], params["inclusive"])
         mode, action = params["mode"], params["action"]
-        if params["prepared"] and mode != FILES:
-            raise InvalidInput("prepared is for a server that others start.", "Give mode: files.")
+        if params["prepared"] and mode == SIDE:
+            raise InvalidInput("prepared is for a server that others start.", "Give mode: files or mode: standby.")
         if target.type == LATEST and action != PROMOTE:
             raise InvalidInput(
                 f"action {action} needs a target: the end of the archive is none for PostgreSQL, which promotes there.",

@@ -70,6 +70,23 @@ def test_backups_are_taken_when_they_are_due(kept: Kept) -> None:
     assert found["findings"] == [] and found["window"]["open"] and found["gaps"] == []
 
 
+def test_the_backups_are_proven(kept: Kept) -> None:
+    assert "has all 1000 rows and none beyond" in " ".join(kept.play("backup_verify").output.split())
+    assert kept.fleet.psql("primary", "SELECT count(*) FROM pg_class WHERE relname = 'pgfleet_backup_verify'") == "0"
+    kept.fleet.nothing_to_do()
+
+
+def test_a_standby_comes_out_of_the_repository(kept: Kept) -> None:
+    fleet = kept.fleet
+    before = fleet.psql("node1", "SELECT pg_postmaster_start_time()")
+    kept.play("rebuild_standby", "-e", "node=node1", "-e", "source=repository", "--check")
+    assert fleet.psql("node1", "SELECT pg_postmaster_start_time()") == before
+    kept.play("rebuild_standby", "-e", "node=node1", "-e", "source=repository")
+    assert fleet.psql("node1", "SELECT pg_postmaster_start_time()") != before
+    assert "sslmode=verify-full" in fleet.psql("node1", "SHOW primary_conninfo")
+    fleet.nothing_to_do()
+
+
 def test_an_earlier_moment_beside_and_then_in_place(kept: Kept) -> None:
     fleet = kept.fleet
     fleet.psql("primary", "CREATE TABLE ledger AS SELECT generate_series(1, 100) AS n")

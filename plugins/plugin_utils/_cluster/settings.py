@@ -32,6 +32,8 @@ KEPT = {
     "primary_conninfo": "a standby follows the primary that the servers have",
     "primary_slot_name": "every standby has its own slot",
 }
+#: Settings of the archive, which role pg_backup gives where the fleet takes backups.
+_ARCHIVE = ("archive_mode", "archive_command", "archive_library", "basic_archive.archive_directory", "restore_command")
 #: What is taken for well where files of others may give it.
 _GIVEN_BY_OTHERS = {"max_slot_wal_keep_size": "1GB", "max_wal_senders": "1000", "max_replication_slots": "1000"}
 _RECOVERY_TARGET = re.compile(r"recovery_target(_.*)?")
@@ -73,6 +75,7 @@ def fleet_settings(own: Mapping[str, Any], given: Mapping[Any, Any], facts: Mapp
     left_out = {setting_name(name) for name, value in given.items() if value is None}
     for name in {**theirs, **dict.fromkeys(left_out, "")}:
         _refuse_owned(name)
+        _refuse_second_archive(name, mine)
     wanted = {name: text for name, text in {**mine, **theirs}.items() if name in theirs or name not in left_out}
     judged = {**_GIVEN_BY_OTHERS, **wanted} if facts.get("partial") else wanted
     for check in (_wal_level, _hot_standby, _read_only, _keep_size, _timeouts):
@@ -92,6 +95,14 @@ def _refuse_owned(name: str) -> None:
     if _RECOVERY_TARGET.fullmatch(name):
         raise SettingRefused(
             f"'{name}' in pg_server_settings would end a standby's recovery.", "Restore a backup outside the fleet."
+        )
+
+
+def _refuse_second_archive(name: str, mine: Mapping[str, str]) -> None:
+    if name in _ARCHIVE and "archive_mode" in mine:
+        raise SettingRefused(
+            f"'{name}' in pg_server_settings would contradict the archive that pg_backup_enabled gives the fleet.",
+            "Take it out, or set pg_backup_enabled to false.",
         )
 
 

@@ -165,11 +165,23 @@ def note_points(origin: Origin) -> None:
     archived(primary)
 
 
-@pytest.fixture(scope="module", params=PROVIDERS)
-def origin(request, shared_servers, module_path):
-    made = make_origin(shared_servers, module_path, request.param)
-    note_points(made)
-    return made
+@pytest.fixture(scope="module")
+def origins(shared_servers, module_path):
+    """Each made when it is first asked for: workers of xdist may go from one to the other and back."""
+    made: dict[str, Origin] = {}
+
+    def get(provider: str) -> Origin:
+        if provider not in made:
+            made[provider] = make_origin(shared_servers, module_path, provider)
+            note_points(made[provider])
+        return made[provider]
+
+    return get
+
+
+@pytest.fixture(params=PROVIDERS)
+def origin(request, origins):
+    return origins(request.param)
 
 
 @pytest.fixture

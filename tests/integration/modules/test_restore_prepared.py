@@ -16,7 +16,7 @@ from ansible_collections.pgfleet.cluster.tests.integration.modules.test_restore 
 )
 
 
-@pytest.mark.parametrize(("provider", "kind"), zip(PROVIDERS, ("lsn", "name")))
+@pytest.mark.parametrize(("provider", "kind"), list(zip(PROVIDERS, ("lsn", "name"))))
 def test_a_cluster_goes_back_to_a_moment(
     servers: Any, module_path: Path, module: Any, provider: str, kind: str
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 from collections.abc import Iterator
 from typing import Any
@@ -145,7 +144,7 @@ def test_failover_with_wal_that_was_not_archived(module: Any, servers: Any, prov
     fill(primary, 3)
     at = primary.psql("SELECT pg_current_wal_lsn()")
     until(lambda: standby.psql(f"SELECT pg_last_wal_receive_lsn() >= '{at}'") == "t", "the standby lags")
-    os.kill(primary.pid, signal.SIGKILL)
+    primary.stop("immediate")
     standby.psql("SELECT pg_promote()")
     kept.configure(standby)
     fill(standby, 1)

@@ -210,6 +210,16 @@ def test_what_a_fleet_works_with(given: dict[str, Any], found: dict[str, str]) -
     assert wanted == {**{name: str(value) for name, value in OWN.items()}, **found}
 
 
+@pytest.mark.parametrize("name", ["archive_mode", "Archive_Command", "archive_library", "restore_command"])
+@pytest.mark.parametrize("value", ["off", None], ids=["another", "left out"])
+def test_a_fleet_has_one_archive(name: str, value: Any) -> None:
+    with pytest.raises(PgFleetError, match="pg_backup_enabled"):
+        fleet_settings({**OWN, "archive_mode": "on"}, {name: value}, FACTS)
+    assert fleet_settings(OWN, {"archive_mode": "off"}, FACTS)["archive_mode"] == "off"
+    ours = {**OWN, "archive_mode": "on", "archive_timeout": "60s"}
+    assert fleet_settings(ours, {"archive_timeout": 5}, FACTS)["archive_timeout"] == "5"
+
+
 def test_null_leaves_a_setting_of_ours_out() -> None:
     assert "max_wal_senders" not in fleet_settings(OWN, {"max_wal_senders": None}, FACTS)
 

@@ -289,7 +289,8 @@ def test_a_silent_standby_is_taken_out_with_its_rules(cluster: Any) -> None:
         cluster.hosts({"primary": others}, {"node1": others, "node2": others, "node3": node3})
 
     try:
-        variables.write_text(before.replace("pg_server_address:", "unused:"))
+        listening = before.replace("listen_addresses: 127.0.0.1", "listen_addresses: 127.0.0.1,127.0.0.2")
+        variables.write_text(listening.replace("pg_server_address:", "unused:"))
         inventory(ansible_host="127.0.0.2")
         cluster.site()
         assert cluster.psql("primary", rules) == "2"

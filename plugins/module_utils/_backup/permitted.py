@@ -5,10 +5,9 @@
 from __future__ import annotations
 
 import errno
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 
+from .._host.server_user import as_server_user
 from .repository import RepositoryFailed
 
 _UNREACHABLE = ("repository_unreachable", "Check the disk or the mount of the repository.")
@@ -25,19 +24,10 @@ _CODES = {
     errno.EHOSTDOWN: _UNREACHABLE,
     errno.ETIMEDOUT: _UNREACHABLE,
 }  # fmt: skip
-
-
-@contextmanager
-def permitted() -> Iterator[None]:
-    """Refuse to work as root, whose files the server could not archive over; errors of the system become ours."""
-    if os.geteuid() == 0:
-        raise RepositoryFailed(
-            "A repository must not have files of root: the server could neither archive beside them nor remove them.",
-            "Run the task as the operating-system user of the server (become_user: postgres).",
-            "run_as_root",
-        )
-    try:
-        yield
-    except OSError as error:
-        code, remedy = _CODES.get(error.errno or 0, ("os_error", "The system's own words say why."))
-        raise RepositoryFailed(f"The operating system refused: {error}.", remedy, code) from error
+#: A context in which files of a repository are read and written.
+permitted = partial(
+    as_server_user,
+    RepositoryFailed,
+    "A repository must not have files of root: the server could neither archive beside them nor remove them.",
+    _CODES,
+)

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from functools import partial
 
 from .._errors import PgFleetError
+from .._host.server_user import as_server_user
 
 _CODES = {
     errno.EACCES: ("not_permitted", "Run the task as the owner of the directory (become_user)."),
@@ -27,20 +28,13 @@ class SystemRefused(PgFleetError):
     code = "os_error"
 
 
-@contextmanager
-def as_owner() -> Iterator[None]:
-    """Refuse to work as root, whose files no server may use; errors of the system become ours."""
-    if os.geteuid() == 0:
-        raise SystemRefused(
-            "A data directory must not belong to root: no server would start in it.",
-            "Run the task as the operating-system user of the server (become_user: postgres).",
-            "run_as_root",
-        )
-    try:
-        yield
-    except OSError as error:
-        code, remedy = _CODES.get(error.errno or 0, ("os_error", "The system's own words say why."))
-        raise SystemRefused(f"The operating system refused: {error}.", remedy, code) from error
+#: A context, and a decorator, in which a data directory is worked on.
+as_owner = partial(
+    as_server_user,
+    SystemRefused,
+    "A data directory must not belong to root: no server would start in it.",
+    _CODES,
+)
 
 
 def nearest_directory(path: str) -> str:

@@ -16,6 +16,7 @@ from ansible_collections.pgfleet.cluster.plugins.module_utils._archive.settings 
 from ansible_collections.pgfleet.cluster.plugins.module_utils._errors import PgFleetError
 from ansible_collections.pgfleet.cluster.plugins.module_utils._host.files import differing
 from ansible_collections.pgfleet.cluster.plugins.module_utils._postgres.passfile import passfile_text
+from ansible_collections.pgfleet.cluster.plugins.plugin_utils._backup.problems import archive_problems
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._backup.report import backup_document, backup_tables
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.archived import saved_by_archive
 from ansible_collections.pgfleet.cluster.plugins.plugin_utils._cluster.certificates import (
@@ -123,6 +124,7 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
             "adopted_nodes": adopted_nodes,
+            "archive_problems": archive_problems,
             "archive_settings": settings_of_archive,
             "at_rest": at_rest,
             "backup_report": backup_report,

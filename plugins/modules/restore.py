@@ -62,7 +62,7 @@ options:
     choices: [latest, time, lsn, name, xid, immediate]
   target:
     description:
-      - Where to end. A time needs C(Z) or its offset from UTC, such as V(2026-05-21 14:05:00+02:00). A name is that of C(pg_create_restore_point).
+      - Where to end. A time needs C(Z) or its offset from UTC, such as V(2026-05-21T14:05:00+02:00). A name is that of C(pg_create_restore_point).
     type: str
     default: ""
   inclusive:

@@ -136,7 +136,7 @@ def _xid(text: str, inclusive: bool) -> Target:
 
 _PARSERS: Mapping[str, Callable[[str, bool], Target]] = {TIME: _time, LSN: _lsn, NAME: _name, XID: _xid}
 _EXAMPLES = {
-    TIME: "a time with 'Z' or its offset from UTC, such as '2026-05-21 14:05:00+02:00'",
+    TIME: "a time with 'Z' or its offset from UTC, such as '2026-05-21T14:05:00+02:00'",
     LSN: "a position, such as '0/3000060'",
     NAME: "the name that pg_create_restore_point() was given",
     XID: "a number, as pg_current_xact_id() returned it",

@@ -106,6 +106,8 @@ class Restore(Workflow[RestoreLook]):
         mode, action = params["mode"], params["action"]
         if params["prepared"] and mode == SIDE:
             raise InvalidInput("prepared is for a server that others start.", "Give mode: files or mode: standby.")
+        if mode == SIDE and not 0 < params["server_port"] < 65536:
+            raise InvalidInput(f"server_port is {params['server_port']}.", "Give one from 1 to 65535.")
         if target.type == LATEST and action != PROMOTE:
             raise InvalidInput(
                 f"action {action} needs a target: the end of the archive is none for PostgreSQL, which promotes there.",

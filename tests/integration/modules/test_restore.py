@@ -319,6 +319,8 @@ def test_what_is_known_beforehand_is_refused_and_nothing_is_made(origin, side, s
         ("target_not_reached", {"target_type": "lsn", "target": "7/0"}),
         ("invalid_input", {"target_type": "time", "target": "2026-05-21 10:00:00"}),
         ("invalid_input", {"action": "pause"}),
+        ("invalid_input", {"server_port": 99999}),
+        ("invalid_input", {"server_port": 0}),
         ("set_missing", {"set": "nobody's"}),
         ("timeline_missing", {"timeline": 9}),
         ("other_cluster", {"system_identifier": "1"}),

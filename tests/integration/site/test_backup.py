@@ -116,6 +116,7 @@ def test_an_earlier_moment_beside_and_then_in_place(kept: Kept) -> None:
     kept.play("restore", *place, "-e", "remove=yes")
     assert not side.exists()
 
+    kept.play("pitr", "-e", f"target_lsn={moment}", "--check")
     assert "confirm=yes" in kept.play("pitr", "-e", f"target_lsn={moment}", ok=False).output
     assert fleet.psql("primary", "SELECT count(*) FROM pg_class WHERE relname = 'ledger'") == "0"
     kept.play("pitr", "-e", f"target_lsn={moment}", "-e", "confirm=yes")

@@ -164,6 +164,7 @@ def test_what_no_archive_can_be_made_of_is_refused(kept: Kept) -> None:
 
 def test_backups_outlive_their_fleet(kept: Kept) -> None:
     kept.fleet.destroy()
+    assert not (kept.fleet.folder / "secrets").exists(), "a repository that is not encrypted needs no passphrase"
     assert kept.repository.exists() and not list(Path("/var/spool/pgbackrest").glob(f"*-{kept.fleet.name}_*"))
     refused = kept.fleet.play("site.yml")
     assert refused.returncode and "other_cluster" in refused.output, refused.output
